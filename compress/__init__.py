@@ -1,0 +1,1 @@
+"""Compress a named network to a file that ships, and load it without torch."""

@@ -1,0 +1,1 @@
+"""The compressed file: container, tensors, model; see SPEC.md."""

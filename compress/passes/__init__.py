@@ -1,0 +1,1 @@
+"""Passes over a model: for each a frozen settings dataclass and one function."""

@@ -1,0 +1,128 @@
+"""Weight sharing: each weight takes the nearest of 2**bits values, its layer's codebook.
+
+Source: Han et al. 2016, arXiv:1510.00149, sec. 3.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from compress.constraints import Shared, constraints_of
+from compress.errors import require
+from compress.kernels.kmeans import Init, assign, kmeans_1d
+from compress.passes.weights import Kind, Skipped, Targets, Weight, require_bits, weights_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareSettings:
+    """k-means weight sharing."""
+
+    bits: Targets[int]  #: bits of a code, in [1, 16]: one number, or by layer or kind
+    init: Init = "linear"  #: where the centroids start; linear is the paper's choice, sec. 3.2
+
+    def __post_init__(self) -> None:
+        require_bits(self.bits)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLayer:
+    """What one weight became."""
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    weights: int
+    nonzero: int
+    distinct: int  #: distinct nonzero values, 2**bits at most
+    bits: int  #: bits of a code
+    codebook_bytes: int  #: of the centroids, as float32
+
+
+@dataclass(frozen=True, slots=True)
+class ShareReport:
+    """What sharing did, weight by weight."""
+
+    layers: tuple[SharedLayer, ...]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def weights(self) -> int:
+        """Weights in the shared layers."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def codebook_bytes(self) -> int:
+        """Bytes of all codebooks."""
+        return sum(layer.codebook_bytes for layer in self.layers)
+
+
+def share(model: nn.Module, settings: ShareSettings, *, seed: int) -> tuple[nn.Module, ShareReport]:
+    """Share a model's weights in place; the codebooks are kept in its constraints.
+
+    A weight that is zero counts as pruned: it stays zero, outside the codebook. A layer of no more
+    than 2**bits distinct nonzero values keeps them exactly.
+
+    Args:
+        model: the model, pruned or not.
+        settings: how many bits, where.
+        seed: of the random initialisation; a layer's draw depends on its name, not on the others.
+
+    Raises:
+        SettingsError: when a target matches no layer.
+        DataError: when weights are not finite.
+    """
+    require(seed >= 0, "seed", "0 or more", seed)
+    constraints = constraints_of(model)
+    constraints.apply(model)
+    weights, skipped = weights_of(model)
+    targets = settings.bits.resolve(weights)
+    layers = []
+    for weight in weights:
+        if weight.name not in targets:
+            skipped.append(Skipped(weight.name, "no target matches"))
+            continue
+        bits, _ = targets[weight.name]
+        with weight.named_errors():
+            shared = _shared(weight, bits, settings.init, seed)
+        with torch.no_grad():
+            shared.write(weight.parameter.data)
+        constraints.by_name[weight.name] = shared
+        layers.append(_shared_layer(weight, bits, shared))
+    return model, ShareReport(tuple(layers), tuple(skipped))
+
+
+def _shared(weight: Weight, bits: int, init: Init, seed: int) -> Shared:
+    """Cluster one weight's nonzero values."""
+    values = weight.values()
+    nonzero = values[values != 0]
+    centroids = np.empty(0, np.float32)
+    if len(nonzero):
+        own_seed = (seed, zlib.crc32(weight.name.encode()))
+        centroids, _ = kmeans_1d(nonzero, 1 << bits, init=init, seed=own_seed, overwrite=True)
+    del nonzero  # as large as the weight
+    codes = torch.from_numpy(assign(values, centroids, zeros_apart=True))
+    parameter = weight.parameter
+    return Shared(
+        codes.view(parameter.shape).to(parameter.device),
+        torch.from_numpy(centroids).to(parameter.device),
+    )
+
+
+def _shared_layer(weight: Weight, bits: int, shared: Shared) -> SharedLayer:
+    parameter = weight.parameter.detach()
+    centroids = shared.codebook.detach().to(parameter.dtype)
+    return SharedLayer(
+        name=weight.name,
+        kind=weight.kind,
+        shape=tuple(parameter.shape),
+        weights=parameter.numel(),
+        nonzero=int(torch.count_nonzero(parameter)),
+        distinct=len(torch.unique(centroids[centroids != 0])),
+        bits=bits,
+        codebook_bytes=4 * shared.codebook.numel(),
+    )

@@ -1,0 +1,1 @@
+"""What a run cost and gained: as data, as a page, as a table in the terminal."""

@@ -1,0 +1,65 @@
+"""The table that ends a run in the terminal: what each step cost and gained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from compress.report.data import Report
+from compress.report.steps import Step, parts, steps
+from compress.report.wording import duration, factor, percent, plain, points, size
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_T = TypeVar("_T")
+
+_NONE = "-"  # a figure that was not taken; ASCII, as is all else here: any terminal prints it
+
+
+def table(report: Report) -> RenderableType:
+    """Return what `rich` prints: one row a step and the headline under it, 80 columns wide."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    measured = parts(report)
+    rows = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
+    rows.add_column("step", overflow="fold")  # the one that gives way where it is narrow
+    for heading in ("size", "ratio", *measured, "time", "memory"):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    for step in steps(report):
+        accuracy = (_known(percent, step.accuracy.get(part)) for part in measured)
+        rows.add_row(Text(plain(step.name)), *_size(step), *accuracy, *_cost(step))
+    return Group(rows, Text(), *(Text(line) for line in headline(report)))
+
+
+def headline(report: Report) -> tuple[str, ...]:
+    """Return the run in a few plain lines: the file, the accuracy, the paper's accounting."""
+    found = report.accuracy
+    lines = [
+        f"{plain(report.model)}: {size(report.dense_bytes)} -> {size(report.artifact_bytes)}, "
+        f"{factor(report.ratio)} smaller ({report.artifact_bytes:,} B on disk)"
+    ]
+    if found.dense is not None and found.compressed is not None:
+        change = points(found.dense, found.compressed)
+        place = f" on the {found.part} part" if found.part else ""
+        figures = f"{percent(found.dense)} -> {percent(found.compressed)}"
+        lines.append(f"{plain(found.metric)}{place}: {figures} ({change})")
+    else:
+        lines.append(f"{plain(found.metric)}: not measured, {plain(found.reason or '')}")
+    counted = f"{size(report.paper_bytes)}, {factor(report.paper_ratio)}"
+    return (*lines, f"weights only, the paper's accounting: {counted}")
+
+
+def _size(step: Step) -> tuple[str, str]:
+    return _known(size, step.bytes), _known(factor, step.ratio)
+
+
+def _cost(step: Step) -> tuple[str, str]:
+    return _known(duration, step.seconds), _known(size, step.peak_rss_bytes)
+
+
+def _known(text: Callable[[_T], str], value: _T | None) -> str:
+    return _NONE if value is None else text(value)

@@ -1,0 +1,174 @@
+"""A compressed file to a ready ONNX Runtime session, without torch and without a second copy.
+
+Each tensor is decoded straight into a file in memory (or, where there is no such place, in the
+temporary folder), which ONNX Runtime maps and uses in place. The file loses its name as soon as
+the session stands; its memory goes when the session goes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.artifact import archive, model
+from compress.artifact.archive import Archive
+from compress.errors import DataError, FormatError, OutputError
+
+if TYPE_CHECKING:
+    import onnxruntime
+    from onnx import TensorProto
+
+_ALIGNMENT = 4096  # a page: mapped tensors start where vector loads like it
+_INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # Linux's file system in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An input or output of a network."""
+
+    name: str
+    type: str  #: ONNX Runtime's name, as in "tensor(float)"
+    shape: tuple[int | str | None, ...]  #: a name or None where any size goes
+
+
+class Session:
+    """A network that is ready to run."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, metadata: Mapping[str, Any]) -> None:
+        self._session = session
+        self.metadata = metadata
+        self.inputs = tuple(map(_value, session.get_inputs()))
+        self.outputs = tuple(map(_value, session.get_outputs()))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers that ONNX Runtime chose, best first."""
+        return tuple(self._session.get_providers())
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run the network on named inputs and return its outputs by name.
+
+        Raises:
+            DataError: when the inputs do not fit the network.
+        """
+        try:
+            outputs = self._session.run(None, dict(inputs))
+        except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors share no public base
+            raise DataError(f"the network refuses its input: {error}") from error
+        return dict(zip((value.name for value in self.outputs), outputs, strict=True))
+
+
+def load(
+    path: Path | str,
+    *,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    threads: int | None = None,
+    check: bool = True,
+) -> Session:
+    """Open a compressed file as a session that is ready to run.
+
+    Args:
+        path: a compressed file, or a plain .onnx file.
+        providers: ONNX Runtime's execution providers, best first.
+        threads: threads within an operator; by default one a core.
+        check: compare the file's SHA-256 first.
+
+    Raises:
+        DataError: when there is no such file.
+        FormatError: when it is not a compressed file, was altered, or is no valid network.
+        OutputError: when there is no room for the decoded weights.
+    """
+    path = Path(path)
+    options = _options(threads)
+    if path.suffix == ".onnx":
+        loaded = model.load_onnx(path)
+        return Session(_create(path, str(path), options, providers), {"model": loaded.graph.name})
+    found = archive.read(path, check=check)
+    try:
+        with tempfile.TemporaryDirectory(prefix="compress-", dir=_place(found)) as folder:
+            graph = Path(folder) / "graph.onnx"
+            _lay_out(found, graph, Path(folder) / "weights")
+            session = _create(path, str(graph), options, providers)
+    except OSError as error:
+        raise OutputError(f"no room for the weights of {path}: {error}") from error
+    return Session(session, found.container.metadata)
+
+
+def _lay_out(found: Archive, graph: Path, weights: Path) -> None:
+    """Write the graph, and beside it the large tensors, each decoded into its place."""
+    mapped = {id(t): t for t in found.graph.graph.initializer}
+    empty = [t for t in model.tensors(found.graph) if model.missing(t) is not None]
+    outside: list[tuple[TensorProto, archive.Coded | archive.Pooled, int]] = []
+    end = 0
+    for tensor, (layout, coded) in zip(empty, found.tensors, strict=True):
+        n_bytes = coded.count * coded.item.width
+        is_plain = layout.item.is_float and not tensor.external_data
+        if is_plain and n_bytes >= _INLINE_BYTES and any(tensor is t for t in mapped.values()):
+            outside.append((tensor, coded, end))
+            end += -(-n_bytes // _ALIGNMENT) * _ALIGNMENT
+            continue
+        items = np.empty(coded.count, coded.item.dtype)
+        archive.decode_into(coded, items)
+        model.put_data(tensor, items.tobytes())
+    with weights.open("w+b") as file:
+        if end:
+            os.posix_fallocate(file.fileno(), 0, end)  # a full disk shows here, not as a crash
+            with mmap.mmap(file.fileno(), end) as memory:
+                for tensor, coded, offset in outside:
+                    _decode_at(memory, offset, coded)
+                    _refer(tensor, weights.name, offset, coded.count * coded.item.width)
+    graph.write_bytes(found.graph.SerializeToString())
+
+
+def _decode_at(memory: mmap.mmap, offset: int, coded: archive.Coded | archive.Pooled) -> None:
+    items = np.frombuffer(memory, coded.item.dtype, coded.count, offset)
+    archive.decode_into(coded, items)
+
+
+def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    tensor.data_location = tensor.EXTERNAL
+    for key, value in (("location", location), ("offset", offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(value))
+
+
+def _place(found: Archive) -> Path | None:
+    """Return the folder in memory if the weights fit there, else None: the temporary folder."""
+    needed = sum(coded.count * coded.item.width for _, coded in found.tensors)
+    if not os.access(_SHARED_MEMORY, os.W_OK):
+        return None
+    return _SHARED_MEMORY if shutil.disk_usage(_SHARED_MEMORY).free > 2 * needed else None
+
+
+def _options(threads: int | None) -> onnxruntime.SessionOptions:
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors are raised; warnings are not the user's to mend
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return options
+
+
+def _create(
+    path: Path, graph: str, options: onnxruntime.SessionOptions, providers: Sequence[str]
+) -> onnxruntime.InferenceSession:
+    import onnxruntime  # noqa: PLC0415
+
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=list(providers))
+    except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors share no public base
+        raise FormatError(f"{path} is no network that ONNX Runtime can run: {error}") from error
+
+
+def _value(value: Any) -> Value:
+    return Value(value.name, value.type, tuple(value.shape))

@@ -1,0 +1,1 @@
+"""Named networks and tasks: facts in rows, built on request. Importing it loads no torch."""

@@ -1,0 +1,33 @@
+"""All rows of the zoo, by name. Nothing is built, downloaded or imported by listing them."""
+
+from __future__ import annotations
+
+from zoo import lenet, mobilenet, resnet, squeezenet, vgg
+from zoo.entry import Entry
+from zoo.errors import unknown
+
+_ENTRIES = (
+    *lenet.ENTRIES,
+    *vgg.ENTRIES,
+    *resnet.ENTRIES,
+    *squeezenet.ENTRIES,
+    *mobilenet.ENTRIES,
+)
+
+
+def entries(family: str | None = None) -> tuple[Entry, ...]:
+    """Return all rows, or those of one family; raise `ZooError` where there is no such family."""
+    if family is None:
+        return _ENTRIES
+    found = tuple(entry for entry in _ENTRIES if entry.family == family)
+    if not found:
+        raise unknown("family", family, {entry.family for entry in _ENTRIES})
+    return found
+
+
+def get(name: str) -> Entry:
+    """Return the row of a name; raise `ZooError` with the nearest names where there is none."""
+    for entry in _ENTRIES:
+        if entry.name == name:
+            return entry
+    raise unknown("model", name, (entry.name for entry in _ENTRIES))

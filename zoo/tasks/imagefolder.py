@@ -1,0 +1,240 @@
+"""Any folder of labelled images, in ImageNet's layout: `ROOT/PART/CLASS/image`.
+
+Parts are `train`, `val` (or `validation`) and `test`. ImageNet publishes no labels of its test
+part, so where `test` is missing, `val` is what is tested on, and every tenth image of each class
+of `train` validates. A root that holds the class folders themselves is a test part. Classes are
+numbered by sorted folder name, or by `ROOT/classes.tsv` (index, folder, name) where that is, so
+that a few of ImageNet's classes keep their numbers.
+
+Images are decoded when they are asked for. It needs numpy and Pillow, no torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zoo.errors import ZooError
+from zoo.tasks.task import Indices, Part, Pixels, Recipe, image_input
+
+_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"))
+_VALIDATION_EVERY = 10
+_MAX_TABLE_BYTES = 16 << 20
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
+
+_AUGMENTATION = MappingProxyType({"shift": 0.1, "scale": 0.2, "flip": 0.5})
+_TRAINING: Mapping[str, Recipe] = MappingProxyType(
+    {  # torchvision's reference recipe for the ResNets, at its learning rate for one worker
+        "baseline": {
+            "epochs": 90,
+            "batch": 256,
+            "optimizer": "sgd",
+            "lr": 0.1,
+            "weight_decay": 1e-4,
+            "warmup_epochs": 1,
+            "augment": 1,
+        },
+        "fine_tune": {
+            "epochs": 10,
+            "batch": 256,
+            "optimizer": "sgd",
+            "lr": 0.01,
+            "weight_decay": 1e-4,
+            "augment": 1,
+        },
+    }
+)
+
+_Item = tuple[Path, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Files:
+    """Samples in files."""
+
+    paths: tuple[Path, ...]
+    labels: NDArray[np.int64]  #: shape `(n,)`
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.paths)
+
+    def images(self, indices: Indices) -> list[Pixels | Image.Image]:
+        """Decode some images; raise `ZooError` for a file that is none."""
+        return [_decode(self.paths[index]) for index in indices]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFolder:
+    """A folder of images, one folder a class."""
+
+    name: str = "imagefolder"
+    metric: Literal["accuracy"] = "accuracy"
+    augmentation: Mapping[str, float] = field(default=_AUGMENTATION)
+
+    def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
+        """Return settings for training at ImageNet's scale; alike for all models."""
+        return _TRAINING[stage]
+
+    def classes(self, root: Path) -> tuple[str, ...]:
+        """Return names from `classes.tsv`, else the folders' names."""
+        table = _read_table(root)
+        if table:
+            names = {index: name for index, name in table.values()}
+            return tuple(names[index] for index in sorted(names))
+        return tuple(_numbers(root))
+
+    def preprocessing(self, input_shape: tuple[int, int, int]) -> dict[str, object]:
+        """Resize the short side to 256 for a crop of 224, alike for other sizes."""
+        channels, height, width = image_input(self.name, input_shape)
+        tall, wide = round(height * 256 / 224), round(width * 256 / 224)
+        return {
+            "mode": "L" if channels == 1 else "RGB",
+            "crop": [height, width],
+            "resize": tall if tall == wide else [tall, wide],
+            "mean": [sum(_MEAN) / 3] if channels == 1 else list(_MEAN),
+            "std": [sum(_STD) / 3] if channels == 1 else list(_STD),
+        }
+
+    def load(self, part: Part, root: Path) -> Files | None:
+        """Return a part, or None where the folder has no such part.
+
+        Raises:
+            ZooError: when the folder is missing or holds no images, or a class has no number.
+        """
+        parts = _parts(root)
+        splits = "train" in parts and not ("val" in parts and "test" in parts)
+        match part:
+            case "test":
+                folder = parts.get("test", parts.get("val"))
+                items = _items(root, folder) if folder else None
+            case "validation" if splits:
+                items = _split(_items(root, parts["train"]), validates=True)
+            case "validation":
+                folder = parts.get("val") if "test" in parts else None
+                items = _items(root, folder) if folder else None
+            case "train" if splits:
+                items = _split(_items(root, parts["train"]), validates=False)
+            case "train":
+                items = _items(root, parts["train"]) if "train" in parts else None
+            case _:
+                assert_never(part)
+        if items is None:
+            return None
+        return Files(tuple(path for path, _ in items), np.array([i for _, i in items], np.int64))
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """Return the folders of the parts that are there, under the keys train, val and test."""
+    named = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
+    found = {
+        key: root / name
+        for key, names in named.items()
+        for name in reversed(names)
+        if (root / name).is_dir()
+    }
+    if not found and any(_image_paths(folder) for folder in _folders(root)):
+        found = {"test": root}
+    if not found:
+        state = "holds no images in class folders" if root.is_dir() else "is not a folder"
+        raise ZooError(
+            f"imagefolder: {root} {state}; put images at {root / 'val' / 'CLASS' / 'NAME.jpg'} "
+            "(and train, test beside val), or name another root with --data or $COMPRESS_DATA"
+        )
+    return found
+
+
+def _items(root: Path, folder: Path) -> list[_Item]:
+    """List a part's images with their classes, by sorted class and name."""
+    numbers = _numbers(root)
+    items: list[_Item] = []
+    for place in _folders(folder):
+        paths = _image_paths(place)
+        if paths and place.name not in numbers:
+            raise ZooError(
+                f"imagefolder: {place} is not a known class; name it in {root / 'classes.tsv'} "
+                "or add it to every part"
+            )
+        items += [(path, numbers[place.name]) for path in paths]
+    if not items:
+        raise ZooError(f"imagefolder: {folder} holds no images; put them at {folder}/CLASS/NAME.jpg")
+    return items
+
+
+def _numbers(root: Path) -> dict[str, int]:
+    """Number the class folders: by the table, else by their order in the part trained on."""
+    table = _read_table(root)
+    if table:
+        return {folder: index for folder, (index, _) in table.items()}
+    parts = _parts(root)
+    first = next(parts[key] for key in ("train", "val", "test") if key in parts)
+    return {place.name: index for index, place in enumerate(_folders(first))}
+
+
+def _read_table(root: Path) -> dict[str, tuple[int, str]]:
+    """Read `classes.tsv`: folder to index and name; empty where there is none."""
+    path = root / "classes.tsv"
+    if not path.is_file():
+        return {}
+    if path.stat().st_size > _MAX_TABLE_BYTES:
+        raise ZooError(f"{path} must be at most {_MAX_TABLE_BYTES} bytes")
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+        table = {row["wnid"]: (int(row["index"]), row["name"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise ZooError(f"{path} must have the columns index, wnid and name: {error!r}") from error
+    if not rows or sorted(index for index, _ in table.values()) != list(range(len(rows))):
+        raise ZooError(f"{path} must number its classes from 0, each once")
+    return table
+
+
+def _split(items: list[_Item], *, validates: bool) -> list[_Item]:
+    """Keep every tenth image of each class, or the others; a class of one is trained on."""
+    sizes: dict[int, int] = {}
+    for _, label in items:
+        sizes[label] = sizes.get(label, 0) + 1
+    seen: dict[int, int] = {}
+    kept = []
+    for item in items:
+        place = seen.get(item[1], 0)
+        seen[item[1]] = place + 1
+        chosen = place % _VALIDATION_EVERY == 0 and sizes[item[1]] > 1
+        if chosen == validates:
+            kept.append(item)
+    return kept
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as found:
+            names = [e.name for e in found if e.is_dir() and not e.name.startswith(".")]
+    except OSError:
+        return []
+    return [root / name for name in sorted(names)]
+
+
+def _image_paths(folder: Path) -> list[Path]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise ZooError(f"{folder} cannot be read: {error.strerror}") from error
+    return [folder / name for name in names if Path(name).suffix.lower() in _SUFFIXES]
+
+
+def _decode(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise ZooError(f"{path} is not a readable image: {error}") from error

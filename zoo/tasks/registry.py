@@ -1,0 +1,24 @@
+"""All tasks, by name. No data is looked at before it is loaded."""
+
+from __future__ import annotations
+
+from zoo.errors import unknown
+from zoo.tasks.digits import Digits
+from zoo.tasks.imagefolder import ImageFolder
+from zoo.tasks.mnist import Mnist
+from zoo.tasks.task import Task
+
+_TASKS: tuple[Task, ...] = (Digits(), Mnist(), ImageFolder())
+
+
+def tasks() -> tuple[Task, ...]:
+    """Return all tasks."""
+    return _TASKS
+
+
+def get(name: str) -> Task:
+    """Return the task of a name; raise `ZooError` with the nearest names where there is none."""
+    for task in _TASKS:
+        if task.name == name:
+            return task
+    raise unknown("task", name, (task.name for task in _TASKS))

@@ -1,0 +1,17 @@
+"""VGG: very deep plain networks of 3x3 convolutions.
+
+Of VGG-16's 138 M weights, 124 M are in three fully connected layers that are pruned to 4 % and
+less: Deep Compression's largest gain (49x).
+
+Source: Simonyan & Zisserman 2014, arXiv:1409.1556; the networks are torchvision's.
+"""
+
+from __future__ import annotations
+
+from zoo.entry import Entry, Torchvision
+
+# fmt: off
+ENTRIES = (
+    #     name     family source                 input               params            MACs  task           paper
+    Entry("vgg16", "vgg", Torchvision("vgg16"), (3, 224, 224), 138_357_544, 15_470_264_320, "imagefolder", "arXiv:1409.1556"),
+)
