@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,25 +19,24 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: when the folder cannot be written or the disk is full; nothing is left behind.
     """
-    temporary: Path | None = None
+    place = Path(os.path.realpath(path))  # a link stays, what it points to is replaced
+    temporary = place.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
+        if place.exists() and not place.is_file():
+            raise OutputError(f"cannot write {path}: it is there and no file; choose another place")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.replace(place)
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; free or choose another place"
         ) from error
     finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -49,9 +48,3 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from compress.errors import DataError, FormatError, require
+from compress.errors import DataError, FormatError, SettingsError, require
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.float32]
@@ -53,7 +53,7 @@ class Preprocessing:
         """Check a stored record; raise `FormatError` where it is none."""
         try:
             return msgspec.convert(data, cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, SettingsError) as error:
             raise FormatError(f"preprocessing: {error}") from error
 
     def to_json(self) -> dict[str, object]:

@@ -219,12 +219,19 @@ def _block_sums(ordered: Values) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _sum_before(ordered: Values, sums: NDArray[np.float64], place: int) -> float:
-    block = place // _BLOCK
-    total = sums[block]
-    for i in range(block * _BLOCK, place):
+def _sum(ordered: Values, sums: NDArray[np.float64], begin: int, end: int) -> float:
+    """Return the sum of a range, from the blocks where it is longer than two of them."""
+    total = 0.0
+    if end - begin <= 2 * _BLOCK:
+        for i in range(begin, end):
+            total += np.float64(ordered[i])
+        return total
+    first, last = begin // _BLOCK, end // _BLOCK
+    for i in range(last * _BLOCK, end):
         total += np.float64(ordered[i])
-    return float(total)
+    for i in range(first * _BLOCK, begin):
+        total -= np.float64(ordered[i])
+    return float(total + (sums[last] - sums[first]))
 
 
 @njit(cache=True, nogil=True)
@@ -244,11 +251,9 @@ def _lloyd(
         n_refilled = _refill(ordered, begins, ends, centroids)
         for j in range(k):
             if ends[j] > begins[j]:
-                total = _sum_before(ordered, sums, ends[j])
-                total -= _sum_before(ordered, sums, begins[j])
+                mean = _sum(ordered, sums, begins[j], ends[j]) / (ends[j] - begins[j])
                 # Rounding of the sums must not carry a mean out of its cluster.
                 least, most = ordered[begins[j]], ordered[ends[j] - 1]
-                mean = total / (ends[j] - begins[j])
                 centroids[j] = min(max(mean, np.float64(least)), np.float64(most))
         if n_refilled:
             centroids.sort()

@@ -84,6 +84,7 @@ def render(report: Report) -> str:
     rows = steps(report)
     measured = any(step.accuracy for step in rows)
     environment.filters["options"] = _options
+    environment.filters["breakable"] = _breakable
     template = files("compress.report").joinpath("page.html.j2").read_text("utf-8")
     return environment.from_string(template).render(
         report=report,
@@ -141,6 +142,13 @@ def _options(text: str) -> Markup:
     from markupsafe import Markup, escape
 
     return Markup(_OPTION.sub(r'<code class="way">\g<0></code>', str(escape(text))))
+
+
+def _breakable(name: str) -> Markup:
+    """Escape a layer's name and let a narrow column break it after its dots."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(name)).replace(".", ".<wbr>"))
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +56,7 @@ def shares(count: int, batch: int, processes: int) -> list[list[slice]]:
             slice(low + (high - low) * p // processes, low + (high - low) * (p + 1) // processes)
             for p in range(processes)
         ]
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+        for low, high in pairwise(bounds)
     ]
 
 
@@ -84,11 +86,14 @@ class Batches:
         self._labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))
         self._workers = min(_MAX_WORKERS, os.cpu_count() or 1) if workers is None else workers
         channels = 1 if preprocessing.mode == "L" else 3
-        pixel_bytes = self.count * channels * preprocessing.crop[0] * preprocessing.crop[1]
+        self.values_per_sample = channels * preprocessing.crop[0] * preprocessing.crop[1]
+        pixel_bytes = self.count * self.values_per_sample
         self._pixels: NDArray[np.uint8] | None = None
         self._inputs: Tensor | None = None
         if 4 * pixel_bytes <= memory_bytes:
-            self._inputs = torch.cat([torch.from_numpy(preprocessing.values(p)) for p in self._all()])
+            self._inputs = torch.cat(
+                [torch.from_numpy(preprocessing.values(p)) for p in self._all()]
+            )
         elif pixel_bytes <= memory_bytes:
             self._pixels = np.concatenate(list(self._all()))
 
@@ -120,10 +125,13 @@ class Batches:
             _Decoded(self),
             batch_sampler=[indices.tolist() for indices in batches],
             num_workers=self._workers,
-            collate_fn=_same,
+            collate_fn=_same,  # `__getitems__` has made the batch already
             generator=generator(0),  # else it would draw from torch's global one
         )
-        yield from loader
+        for made in loader:
+            if isinstance(made, Exception):
+                raise made
+            yield made
 
     def _all(self) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, self.count, _CHUNK):
@@ -137,9 +145,16 @@ class _Decoded(Dataset[Tensor]):
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
-    def __getitems__(self, indices: list[int]) -> Tensor:
-        return self._batches.inputs(np.asarray(indices, np.int64))
+    def __getitems__(self, indices: list[int]) -> Tensor | Exception:
+        """Return a batch, or the error for the main process to raise as it is.
+
+        An error that is raised here would arrive with the worker's traceback as its text.
+        """
+        try:
+            return self._batches.inputs(np.asarray(indices, np.int64))
+        except Exception as error:  # noqa: BLE001 (it is raised again in `_stream`)
+            return error
 
 
-def _same(batch: Tensor) -> Tensor:
+def _same(batch: Any) -> Any:  # noqa: ANN401 (the loader takes it for a list)
     return batch

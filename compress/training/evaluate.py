@@ -12,21 +12,37 @@ from compress.preprocess import Preprocessing
 from compress.training.data import Batches, Order
 from compress.training.task import Samples
 
+_MAX_BATCH = 256
+_BATCH_VALUES = 4 << 20  # 27 images of 224x224: activations take many times the input's memory
+
 
 def accuracy(
     model: nn.Module,
     samples: Samples,
     preprocessing: Preprocessing,
     *,
-    batch: int = 256,
+    batch: int | None = None,
     device: str | torch.device = "cpu",
 ) -> float:
     """Return the fraction of samples whose largest output is that of their class, in [0, 1].
 
     The model is moved to the device and keeps its mode.
+
+    Args:
+        model: gives one output a class.
+        samples: at least one.
+        preprocessing: what the network expects.
+        batch: samples at a time; by default as many as keep memory small, at most 256.
+        device: where it runs.
     """
     batches, place = Batches(samples, preprocessing), torch.device(device)
-    return correct(model.to(place), batches, chunks(len(batches), batch), place) / len(batches)
+    order = chunks(len(batches), batch or batch_of(batches))
+    return correct(model.to(place), batches, order, place) / len(batches)
+
+
+def batch_of(batches: Batches) -> int:
+    """Return how many samples are evaluated at a time."""
+    return max(1, min(_MAX_BATCH, _BATCH_VALUES // batches.values_per_sample))
 
 
 def chunks(count: int, batch: int) -> list[Order]:

@@ -21,8 +21,8 @@ def test_the_table_says_what_each_step_cost_and_gained(lenet):
     assert lines[0].split() == ["step", "size", "ratio", "validation", "test", "time", "memory"]
     rows = {line.split("  ")[0].strip(): line.split() for line in lines[2:9]}
     assert list(rows)[:2] == ["dense", "prune"]
-    assert rows["prune"] == ["prune", "86.1", "KiB", "12.1x", "98.06", "%", "-", "96.2", "s", "583", "MiB"]
-    assert rows["export"] == ["export", "-", "-", "-", "-", "2.90", "s", "765", "MiB"]
+    assert " ".join(rows["prune"]) == "prune 86.1 KiB 12.1x 98.06 % - 96.2 s 583 MiB"
+    assert " ".join(rows["export"]) == "export - - - - 2.90 s 765 MiB"
     assert lines[-3:] == [
         "lenet-300-100: 1.02 MiB -> 25.8 KiB, 40.4x smaller (26,412 B on disk)",
         "accuracy on the test part: 98.36 % -> 98.43 % (+0.07 points)",

@@ -8,7 +8,7 @@ Source: Alpaydin & Kaynak 1998, UCI optical recognition of handwritten digits, i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -49,7 +49,11 @@ class Digits:
 
     name: str = "digits"
     metric: Literal["accuracy"] = "accuracy"
-    augmentation: Mapping[str, float] = field(default=_AUGMENTATION)
+
+    @property
+    def augmentation(self) -> Mapping[str, float]:
+        """Return the largest random changes of a training image at strength 1."""
+        return _AUGMENTATION
 
     def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
         """Return the settings that were tuned on the validation part; alike for all models."""

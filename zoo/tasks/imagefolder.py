@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, assert_never
@@ -79,7 +79,11 @@ class ImageFolder:
 
     name: str = "imagefolder"
     metric: Literal["accuracy"] = "accuracy"
-    augmentation: Mapping[str, float] = field(default=_AUGMENTATION)
+
+    @property
+    def augmentation(self) -> Mapping[str, float]:
+        """Return the largest random changes of a training image at strength 1."""
+        return _AUGMENTATION
 
     def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
         """Return settings for training at ImageNet's scale; alike for all models."""
@@ -89,7 +93,7 @@ class ImageFolder:
         """Return names from `classes.tsv`, else the folders' names."""
         table = _read_table(root)
         if table:
-            names = {index: name for index, name in table.values()}
+            names = dict(table.values())
             return tuple(names[index] for index in sorted(names))
         return tuple(_numbers(root))
 
@@ -166,7 +170,9 @@ def _items(root: Path, folder: Path) -> list[_Item]:
             )
         items += [(path, numbers[place.name]) for path in paths]
     if not items:
-        raise ZooError(f"imagefolder: {folder} holds no images; put them at {folder}/CLASS/NAME.jpg")
+        raise ZooError(
+            f"imagefolder: {folder} holds no images; put them at {folder}/CLASS/NAME.jpg"
+        )
     return items
 
 
@@ -193,6 +199,8 @@ def _read_table(root: Path) -> dict[str, tuple[int, str]]:
         table = {row["wnid"]: (int(row["index"]), row["name"]) for row in rows}
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise ZooError(f"{path} must have the columns index, wnid and name: {error!r}") from error
+    if any(None in (folder, name) for folder, (_, name) in table.items()):
+        raise ZooError(f"{path} must have an index, a wnid and a name in each row")
     if not rows or sorted(index for index, _ in table.values()) != list(range(len(rows))):
         raise ZooError(f"{path} must number its classes from 0, each once")
     return table
@@ -225,10 +233,10 @@ def _folders(root: Path) -> list[Path]:
 
 def _image_paths(folder: Path) -> list[Path]:
     try:
-        names = sorted(os.listdir(folder))
+        found = sorted(folder.iterdir())
     except OSError as error:
         raise ZooError(f"{folder} cannot be read: {error.strerror}") from error
-    return [folder / name for name in names if Path(name).suffix.lower() in _SUFFIXES]
+    return [path for path in found if path.suffix.lower() in _SUFFIXES]
 
 
 def _decode(path: Path) -> Image.Image:

@@ -13,7 +13,7 @@ import math
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -35,7 +35,11 @@ class Mnist:
 
     name: str = "mnist"
     metric: Literal["accuracy"] = "accuracy"
-    augmentation: Mapping[str, float] = field(default=_AUGMENTATION)
+
+    @property
+    def augmentation(self) -> Mapping[str, float]:
+        """Return the largest random changes of a training image at strength 1."""
+        return _AUGMENTATION
 
     def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
         """Return the settings that were tuned on the validation part."""

@@ -1,0 +1,145 @@
+"""A training between two epochs, as one flat safetensors file.
+
+Names: `model/NAME`, `constraints/NAME`, `optimizer/INDEX/NAME`, and `best/...` for the first two
+as they were after the best epoch. What is not a tensor is JSON in the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from compress.constraints import constraints_of
+from compress.errors import CompressError, DataError, FormatError
+from compress.files import write_bytes
+
+
+@dataclass(slots=True)
+class History:
+    """What a training has seen so far."""
+
+    losses: list[float] = field(default_factory=list)  #: mean over each epoch
+    correct: list[int] = field(default_factory=list)  #: validation samples classified rightly
+    best_epoch: int = -1  #: counted from 0; -1 before the first or without validation
+    best: dict[str, Tensor] = field(default_factory=dict)  #: `snapshot` after that epoch
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: int
+    identity: str
+    losses: list[float]
+    correct: list[int]
+    best_epoch: int
+
+
+_FORMAT = 1
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """Copy a model's parameters, buffers and constraints; a tied parameter comes once."""
+    tensors = {f"model/{name}": held for name, held in _held(model)}
+    for name, held in constraints_of(model).state().items():
+        tensors[f"constraints/{name}"] = held
+    return {name: held.detach().to("cpu", copy=True).contiguous() for name, held in tensors.items()}
+
+
+@torch.no_grad()
+def restore(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put a `snapshot` back into its model.
+
+    Raises:
+        DataError: when it is another model's.
+    """
+    expected, found = dict(_held(model)), _under("model/", tensors)
+    if {n: (h.shape, h.dtype) for n, h in expected.items()} != {
+        n: (h.shape, h.dtype) for n, h in found.items()
+    }:
+        raise DataError("the stored weights do not fit the model")
+    constraints_of(model).load_state(_under("constraints/", tensors))
+    for name, held in expected.items():
+        held.copy_(found[name])
+
+
+def save(
+    path: Path, identity: str, model: nn.Module, optimizer: Optimizer, history: History
+) -> None:
+    """Write the file, whole or not at all.
+
+    Args:
+        path: the file.
+        identity: what a training must have in common with the one that reads it.
+        model: with its constraints.
+        optimizer: of torch, not wrapped.
+        history: of this training.
+    """
+    tensors = snapshot(model)
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, held in state.items():
+            if isinstance(held, Tensor):  # SGD keeps None until its first step
+                tensors[f"optimizer/{index}/{name}"] = held.detach().cpu().contiguous()
+    tensors |= {f"best/{name}": held for name, held in history.best.items()}
+    record = _Record(_FORMAT, identity, history.losses, history.correct, history.best_epoch)
+    metadata = {"training": msgspec.json.encode(record).decode()}
+    write_bytes(path, safetensors.torch.save(tensors, metadata))
+
+
+def load(path: Path, identity: str, model: nn.Module, optimizer: Optimizer) -> History | None:
+    """Read the file into model and optimizer; return None where there is no file.
+
+    Raises:
+        DataError: when it is damaged or of another training.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safetensors.safe_open(path, "pt") as stored:
+            text = (stored.metadata() or {}).get("training", "")
+            record = msgspec.json.decode(text, type=_Record)
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError, msgspec.DecodeError) as error:
+        raise _unusable(path, str(error)) from error
+    if (record.format, record.identity) != (_FORMAT, identity):
+        raise _unusable(path, "it is of a training with other settings, data or network")
+    try:
+        restore(model, tensors)
+        _restore_optimizer(optimizer, _under("optimizer/", tensors))
+    except (CompressError, KeyError, ValueError) as error:
+        raise _unusable(path, str(error)) from error
+    best = _under("best/", tensors)
+    return History(record.losses, record.correct, record.best_epoch, best)
+
+
+def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, held in tensors.items():
+        index, _, key = name.partition("/")
+        if not index.isdecimal():
+            raise FormatError(f"the optimizer has no part {name!r}")
+        state.setdefault(int(index), {})[key] = held
+    groups = optimizer.state_dict()["param_groups"]
+    sizes = [p.shape for group in optimizer.param_groups for p in group["params"]]
+    for place, parts in state.items():
+        for tensor in parts.values():
+            if place >= len(sizes) or (tensor.ndim and tensor.shape != sizes[place]):
+                raise FormatError("the optimizer's state does not fit the model")
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _held(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): held for n, held in tensors.items() if n.startswith(prefix)}
+
+
+def _unusable(path: Path, why: str) -> DataError:
+    return DataError(f"checkpoint {path} cannot be used: {why}; delete it to train from the start")

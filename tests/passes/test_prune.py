@@ -1,0 +1,219 @@
+"""Magnitude pruning: exact counts, scopes, the gradual schedule, masks that only grow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from compress.constraints import Mask, constraints_of
+from compress.errors import DataError, SettingsError
+from compress.passes.prune import PruneSettings, prune
+from compress.passes.share import ShareSettings, share
+from compress.passes.weights import bits_targets, sparsity_targets
+
+
+def net(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 7, 3), nn.Flatten(), nn.Linear(63, 31), nn.Linear(31, 11))
+
+
+def settings(text: str, **others) -> PruneSettings:
+    return PruneSettings(sparsity=sparsity_targets(text), **others)
+
+
+def kept(model: nn.Module) -> dict[str, torch.Tensor]:
+    masks = constraints_of(model).by_name
+    return {name: mask.keep for name, mask in masks.items() if isinstance(mask, Mask)}
+
+
+def lamp_reference(layers: list[np.ndarray], n_pruned: int) -> list[int]:
+    """Score and sort all weights together, as the paper writes it."""
+    scores = []
+    for layer in layers:
+        squares = np.sort(layer.astype(np.float64).ravel() ** 2)
+        scores.append(squares / squares[::-1].cumsum()[::-1])
+    owner = np.repeat(np.arange(len(scores)), [len(s) for s in scores])
+    order = np.argsort(np.concatenate(scores), kind="stable")[:n_pruned]
+    return np.bincount(owner[order], minlength=len(scores)).tolist()
+
+
+@pytest.mark.parametrize("scope", ["lamp", "global"])
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.777, 0.9, 0.99])
+def test_one_number_is_exact_over_all_weights(scope, sparsity):
+    _, report = prune(net(), settings(str(sparsity), scope=scope))
+    assert report.weights == 63 + 63 * 31 + 31 * 11
+    assert report.weights - report.nonzero == round(sparsity * report.weights)
+    assert report.sparsity == pytest.approx(sparsity, abs=1 / report.weights)
+
+
+def test_uniform_is_exact_in_each_layer():
+    _, report = prune(net(), settings("0.9", scope="uniform"))
+    for layer in report.layers:
+        assert layer.weights - layer.nonzero == round(0.9 * layer.weights)
+
+
+def test_lamp_is_the_papers():
+    model = net()
+    layers = [model[i].weight.detach().numpy().copy() for i in (0, 2, 3)]
+    _, report = prune(model, settings("0.8"))
+    expected = lamp_reference(layers, report.weights - report.nonzero)
+    assert [layer.weights - layer.nonzero for layer in report.layers] == expected
+    for layer, before in zip(report.layers, layers, strict=True):
+        after = model.get_parameter(layer.name).detach().numpy()
+        assert np.abs(before[after == 0]).max() <= np.abs(before[after != 0]).min()
+        assert np.array_equal(after[after != 0], before[after != 0])
+
+
+def test_global_is_one_threshold():
+    model = net()
+    before = torch.cat([model[i].weight.detach().flatten().clone() for i in (0, 2, 3)])
+    prune(model, settings("0.8", scope="global"))
+    after = torch.cat([model[i].weight.detach().flatten() for i in (0, 2, 3)])
+    assert before[after == 0].abs().max() <= before[after != 0].abs().min()
+
+
+def test_lamp_leaves_each_layer_its_largest_weight():
+    model = net()
+    with torch.no_grad():
+        model[3].weight.mul_(1e-6)
+    _, report = prune(model, settings("0.9999"))
+    assert [layer.nonzero for layer in report.layers] == [1, 1, 1]
+    _, report = prune(net(), settings("0.9999", scope="global"))
+    assert report.nonzero == 1
+
+
+def test_targets_of_layers_and_kinds_are_exact_and_the_rest_is_pooled():
+    _, report = prune(net(), settings("0.5,conv=0.3,3=0.9"))
+    zeros = {layer.name: layer.weights - layer.nonzero for layer in report.layers}
+    assert zeros == {
+        "0.weight": round(0.3 * 63),
+        "2.weight": round(0.5 * 63 * 31),
+        "3.weight": round(0.9 * 31 * 11),
+    }
+
+
+def test_what_no_target_addresses_is_skipped_with_the_reason():
+    model = net()
+    _, report = prune(model, settings("fc=0.9"))
+    assert [layer.name for layer in report.layers] == ["2.weight", "3.weight"]
+    assert ("0.weight", "no target matches") in [(s.name, s.reason) for s in report.skipped]
+    assert model[0].weight.all()
+
+
+def test_ties_go_by_position():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    for layer in model:
+        nn.init.ones_(layer.weight)
+    prune(model, settings("0.625", scope="global"))
+    assert model[0].weight.flatten().tolist() == [0, 0, 0, 0]
+    assert model[1].weight.flatten().tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("scope", ["lamp", "global", "uniform"])
+def test_masks_only_grow(scope):
+    model, earlier = net(), None
+    for sparsity in ("0.3", "0.6", "0.6", "0.2", "0.9"):
+        _, report = prune(model, settings(sparsity, scope=scope))
+        if earlier is not None:
+            assert all(not (kept(model)[name] & ~keep).any() for name, keep in earlier.items())
+        earlier = {name: keep.clone() for name, keep in kept(model).items()}
+        with torch.no_grad():  # training moves what is left
+            for name, keep in earlier.items():
+                model.get_parameter(name).add_(torch.randn(keep.shape) * keep)
+    assert report.weights - report.nonzero == pytest.approx(0.9 * report.weights, abs=2)
+
+
+def test_pruning_to_what_is_reached_changes_nothing():
+    model = net()
+    prune(model, settings("0.7"))
+    before = {name: keep.clone() for name, keep in kept(model).items()}
+    with torch.no_grad():
+        for name, keep in before.items():
+            model.get_parameter(name).copy_(torch.randn(keep.shape) * keep)
+    prune(model, settings("0.7"))
+    assert all(torch.equal(kept(model)[name], keep) for name, keep in before.items())
+
+
+def test_a_layer_of_zeros():
+    model = net()
+    nn.init.zeros_(model[2].weight)
+    _, report = prune(model, settings("0.9"))
+    assert report.layers[1].nonzero == 0
+    assert report.layers[0].nonzero + report.layers[2].nonzero > 0
+
+
+def test_gradual_follows_the_cubic_schedule():
+    model, seen = net(), []
+
+    def fine_tune(trained, on_step):
+        assert trained is model
+        for step in range(100):
+            on_step(step, 100)
+            zeros = sum(int((~keep).sum()) for keep in kept(model).values())
+            seen.append(zeros)
+
+    plan = settings("0.8", schedule="gradual", begin=0.1, end=0.6, interval=7)
+    _, report = prune(model, plan, fine_tune=fine_tune)
+    for step, zeros in enumerate(seen):
+        last = 60 if step >= 60 else 10 + (step - 10) // 7 * 7
+        reached = 1 - (1 - (last - 10) / 50) ** 3 if step >= 10 else 0
+        assert zeros == round(0.8 * reached * report.weights)
+    assert seen[-1] == report.weights - report.nonzero
+
+
+def test_gradual_reaches_its_sparsity_when_training_ends_early():
+    def fine_tune(_, on_step):
+        on_step(0, 100)
+        on_step(1, 100)
+
+    _, report = prune(net(), settings("0.8", schedule="gradual"), fine_tune=fine_tune)
+    assert report.weights - report.nonzero == round(0.8 * report.weights)
+
+
+def test_one_shot_prunes_before_fine_tuning():
+    seen = []
+
+    def fine_tune(model, on_step):
+        assert on_step is None
+        seen.append(int((~kept(model)["2.weight"]).sum()))
+
+    prune(net(), settings("0.5", scope="uniform"), fine_tune=fine_tune)
+    assert seen == [round(0.5 * 63 * 31)]
+
+
+def test_gradual_without_training_is_one_shot():
+    _, report = prune(net(), settings("0.8", schedule="gradual"))
+    assert report.weights - report.nonzero == round(0.8 * report.weights)
+
+
+def test_shared_weights_are_refused():
+    model = net()
+    share(model, ShareSettings(bits=bits_targets("fc=2bit")), seed=0)
+    with pytest.raises(SettingsError, match=r"2\.weight must be pruned before its weights are"):
+        prune(model, settings("0.5"))
+    prune(model, settings("conv=0.5"))
+
+
+@pytest.mark.parametrize("scope", ["lamp", "uniform"])
+def test_weights_that_are_not_finite_are_refused_by_name(scope):
+    model = net()
+    with torch.no_grad():
+        model[3].weight[0, 0] = float("nan")
+    with pytest.raises(DataError, match=r"^3\.weight: weights must be finite"):
+        prune(model, settings("0.5", scope=scope))
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"begin": 1.0}, r"begin must be in \[0, 1\), got 1.0"),
+        ({"begin": 0.5, "end": 0.5}, r"end must be in \(0.5, 1\], got 0.5"),
+        ({"end": 1.5}, "end must be in"),
+        ({"interval": 0}, "interval must be positive, got 0"),
+    ],
+)
+def test_bad_settings(others, message):
+    with pytest.raises(SettingsError, match=message):
+        settings("0.5", **others)

@@ -1,0 +1,148 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from compress.preprocess import Preprocessing
+from compress.training.settings import TrainSettings
+from zoo.errors import ZooError
+from zoo.tasks.imagefolder import ImageFolder
+
+TASK = ImageFolder()
+
+
+def _fill(folder: Path, **classes: int) -> None:
+    """Write some images a class; each is grey by its number."""
+    for name, count in classes.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (9, 6), (number, 0, 0)).save(folder / name / f"{number:02d}.png")
+        (folder / name / "notes.txt").write_text("no image")
+
+
+def _sizes(root: Path) -> dict[str, int | None]:
+    parts = {part: TASK.load(part, root) for part in ("train", "validation", "test")}
+    return {name: None if part is None else len(part) for name, part in parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("folders", "sizes"),
+    [
+        (("val",), (None, None, 24)),
+        (("validation",), (None, None, 24)),
+        (("test",), (None, None, 24)),
+        (("train", "val"), (20, 4, 24)),
+        (("train", "test"), (20, 4, 24)),
+        (("train",), (20, 4, None)),
+        (("train", "val", "test"), (24, 24, 24)),
+        (("val", "test"), (None, 24, 24)),
+        ((".",), (None, None, 24)),
+    ],
+)
+def test_parts(tmp_path: Path, folders: tuple[str, ...], sizes: tuple[int | None, ...]) -> None:
+    for folder in folders:
+        _fill(tmp_path / folder, ant=12, bee=10, cow=2)
+    assert tuple(_sizes(tmp_path).values()) == sizes
+
+
+def test_order_labels_and_split(tmp_path: Path) -> None:
+    _fill(tmp_path / "train", bee=1, ant=11)
+    _fill(tmp_path / "val", ant=2, bee=1)
+    validation, train = TASK.load("validation", tmp_path), TASK.load("train", tmp_path)
+    test = TASK.load("test", tmp_path)
+    assert validation is not None
+    assert train is not None
+    assert test is not None
+    assert [p.name for p in validation.paths] == ["00.png", "10.png"]
+    assert train.labels.tolist() == [0] * 9 + [1]
+    assert test.labels.tolist() == [0, 0, 1]
+    assert [image.getpixel((0, 0)) for image in test.images([1, 0])] == [(1, 0, 0), (0, 0, 0)]  # type: ignore[union-attr]
+    assert TASK.classes(tmp_path) == ("ant", "bee")
+
+
+def test_table_gives_names_and_numbers(tmp_path: Path) -> None:
+    _fill(tmp_path / "val", n03=1, n02=2)
+    table = tmp_path / "classes.tsv"
+    table.write_text("index\twnid\tname\n0\tn01\ttench\n2\tn03\tshark\n1\tn02\tgoldfish\n")
+    samples = TASK.load("test", tmp_path)
+    assert samples is not None
+    assert samples.labels.tolist() == [1, 1, 2]
+    assert TASK.classes(tmp_path) == ("tench", "goldfish", "shark")
+    _fill(tmp_path / "val", n09=1)
+    with pytest.raises(ZooError, match=r"n09 is not a known class; name it in .*classes\.tsv"):
+        TASK.load("test", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "index\twnid\n0\tn02\n",
+        "index\twnid\tname\nzero\tn02\ta\n",
+        "index\twnid\tname\n5\tn02\ta\n",
+        "index\twnid\tname\n0\tn02\ta\n0\tn03\tb\n",
+        "index\twnid\tname\n0\n",
+    ],
+)
+def test_broken_table(tmp_path: Path, text: str) -> None:
+    _fill(tmp_path / "val", n02=1)
+    (tmp_path / "classes.tsv").write_text(text)
+    with pytest.raises(ZooError, match=r"classes\.tsv must"):
+        TASK.load("test", tmp_path)
+
+
+def test_class_that_was_not_trained(tmp_path: Path) -> None:
+    _fill(tmp_path / "train", ant=2)
+    _fill(tmp_path / "val", ant=1, bee=1)
+    with pytest.raises(ZooError, match="bee is not a known class"):
+        TASK.load("test", tmp_path)
+
+
+def test_empty_and_missing_roots(tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match=r"holds no images in class folders; put images at .*--data"):
+        TASK.load("test", tmp_path)
+    with pytest.raises(ZooError, match="is not a folder; put images at"):
+        TASK.load("test", tmp_path / "gone")
+    (tmp_path / "val" / "ant").mkdir(parents=True)
+    with pytest.raises(ZooError, match="val holds no images"):
+        TASK.load("test", tmp_path)
+
+
+def test_file_that_is_no_image(tmp_path: Path) -> None:
+    _fill(tmp_path / "val", ant=1)
+    whole = (tmp_path / "val/ant/00.png").read_bytes()
+    for data in (b"", b"GIF89a", whole[:40]):
+        (tmp_path / "val/ant/00.png").write_bytes(data)
+        samples = TASK.load("test", tmp_path)
+        assert samples is not None
+        with pytest.raises(ZooError, match=r"00\.png is not a readable image"):
+            samples.images([0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "resize"), [((3, 224, 224), 256), ((3, 227, 227), 259), ((1, 112, 224), (128, 256))]
+)
+def test_preprocessing(shape: tuple[int, int, int], resize: object) -> None:
+    record = Preprocessing.from_json(TASK.preprocessing(shape))
+    assert record.resize == resize
+    assert record([np.zeros((300, 400, 3), np.uint8)]).shape == (1, *shape)
+
+
+def test_recipes_are_settings() -> None:
+    for stage in ("baseline", "fine_tune"):
+        assert TrainSettings(**TASK.training(stage, "resnet50")).epochs > 0  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif("COMPRESS_DATA" not in os.environ, reason="COMPRESS_DATA names no data")
+def test_imagenet_sample() -> None:
+    root = Path(os.environ["COMPRESS_DATA"]) / "imagenet-sample"
+    samples = TASK.load("test", root)
+    assert samples is not None
+    assert samples.labels.tolist() == list(range(1000))
+    assert TASK.load("train", root) is None
+    assert TASK.load("validation", root) is None
+    assert TASK.classes(root)[:2] == ("tench", "goldfish")
+    record = Preprocessing.from_json(TASK.preprocessing((3, 224, 224)))
+    assert record(samples.images([0, 999])).shape == (2, 3, 224, 224)

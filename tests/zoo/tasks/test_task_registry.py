@@ -1,0 +1,19 @@
+import pytest
+
+from compress.training.task import Task
+from zoo.errors import ZooError
+from zoo.tasks.registry import get, tasks
+
+
+def test_tasks_are_what_training_expects() -> None:
+    for found in tasks():
+        task: Task = found  # checked by mypy
+        assert get(task.name) is found
+        assert task.metric == "accuracy"
+        assert set(task.augmentation) <= {"rotate_degrees", "shift", "scale", "flip"}
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("minst", "mnist"), ("imagefolders", "imagefolder")])
+def test_unknown_name_lists_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(ZooError, match=f"task must be a known name.*nearest are .*{nearest}"):
+        get(name)

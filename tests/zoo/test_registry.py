@@ -1,0 +1,117 @@
+import http.server
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from zoo.entry import Entry, Own, Torchvision
+from zoo.errors import ZooError
+from zoo.registry import entries, get
+from zoo.tasks.registry import tasks
+
+
+@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
+def test_facts(entry: Entry) -> None:
+    with torch.device("meta"):
+        model, inputs = entry.build(), torch.empty(1, *entry.input_shape)
+    with FlopCounterMode(display=False) as counter:
+        model(inputs)
+    assert sum(p.numel() for p in model.parameters()) == entry.params
+    assert counter.get_total_flops() == 2 * entry.macs
+    assert entry.task in [task.name for task in tasks()]
+    assert not model.training
+
+
+def test_names_are_unique_and_families_divide_them() -> None:
+    names = [entry.name for entry in entries()]
+    assert len(set(names)) == len(names)
+    assert [entry.name for entry in entries("lenet")] == ["lenet-300-100", "lenet-5"]
+    for entry in entries():
+        assert get(entry.name) is entry
+
+
+@pytest.mark.parametrize("name", ["lenet-5", "resnet18"])
+def test_other_number_of_classes(name: str) -> None:
+    entry = get(name)
+    with torch.device("meta"):
+        model, inputs = entry.build(num_classes=7), torch.empty(2, *entry.input_shape)
+        assert model(inputs).shape == (2, 7)
+
+
+def test_lenet_5_has_one_nonlinearity() -> None:
+    layers = [type(layer).__name__ for layer in get("lenet-5").build().children()]
+    assert layers == [
+        "Conv2d", "MaxPool2d", "Conv2d", "MaxPool2d", "Flatten", "Linear", "ReLU", "Linear",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("resnt50", "resnet50"), ("LeNet5", "lenet-5"), ("mobilenetv2", "mobilenet_v2")],
+)
+def test_unknown_name_lists_the_nearest(name: str, nearest: str) -> None:
+    with pytest.raises(ZooError, match=f"got '{name}'; the nearest are .*{nearest}"):
+        get(name)
+
+
+def test_name_that_is_near_to_nothing_lists_all() -> None:
+    with pytest.raises(ZooError, match=r"there are lenet-300-100, .*vgg16"):
+        get("qqq")
+    with pytest.raises(ZooError, match=r"family must be a known name, got 'lenets'.*lenet"):
+        entries("lenets")
+
+
+def test_listing_and_evaluating_load_no_torch() -> None:
+    code = (
+        "import sys, zoo.registry, zoo.tasks.registry, compress.training.settings, "
+        "compress.training.task\n"
+        "zoo.registry.entries(), zoo.tasks.registry.tasks()\n"
+        "print({'torch', 'torchvision', 'sklearn', 'accelerate'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]) -> None:
+    """Send every download to a port of this machine where nothing answers."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    port = server.server_port
+    server.server_close()
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_network")
+def test_pretrained_without_a_network() -> None:
+    entry = get("squeezenet1_0")
+    with pytest.raises(ZooError, match=r"download of .* squeezenet1_0 .* failed .*random\|FILE"):
+        entry.load_pretrained(entry.build())
+
+
+@pytest.mark.usefixtures("no_network")
+def test_pretrained_weights_are_loaded(tmp_path: os.PathLike[str]) -> None:
+    entry = get("squeezenet1_0")
+    published, model = entry.build(), entry.build()
+    folder = tmp_path / "hub" / "checkpoints"  # where torch keeps what it has downloaded
+    folder.mkdir(parents=True)
+    torch.save(published.state_dict(), folder / "squeezenet1_0-b66bff10.pth")
+    entry.load_pretrained(model)
+    for left, right in zip(published.parameters(), model.parameters(), strict=True):
+        assert torch.equal(left, right)
+    with pytest.raises(ZooError, match="do not fit this network"):
+        entry.load_pretrained(entry.build(num_classes=5))
+
+
+def test_own_network_has_no_published_weights() -> None:
+    entry = get("lenet-5")
+    with pytest.raises(ZooError, match=r"lenet-5 has no published weights; use --weights"):
+        entry.load_pretrained(entry.build())
+
+
+def test_sources() -> None:
+    assert {type(entry.source) for entry in entries()} == {Own, Torchvision}
