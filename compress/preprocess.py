@@ -84,12 +84,12 @@ class Preprocessing:
         if isinstance(image, np.ndarray):
             if image.shape[:2] == self.crop and self._keeps(image):
                 return image
-            image = Image.fromarray(image)
+            image = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
         image = image.convert(self.mode)
         size = self._resized(image.width, image.height)
         if size != image.size:
             image = image.resize(size, _filter(self.resample))
-        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        left, top = _margin(image.width, width), _margin(image.height, height)
         return np.asarray(image.crop((left, top, left + width, top + height)))
 
     def _keeps(self, image: Pixels) -> bool:
@@ -118,6 +118,11 @@ def open_image(path: Path) -> Image.Image:
             return image
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise DataError(f"{path} is not a readable image: {error}") from error
+
+
+def _margin(size: int, crop: int) -> int:
+    """Return where a centred crop begins, rounded as torchvision does; below 0, it is padded."""
+    return round((size - crop) / 2) if size >= crop else -((crop - size) // 2)
 
 
 def _filter(name: Literal["bilinear", "bicubic"]) -> Image.Resampling:

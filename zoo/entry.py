@@ -47,6 +47,11 @@ class Entry:
     task: str
     paper: str
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Tell whether the source publishes weights."""
+        return isinstance(self.source, Torchvision)
+
     def build(self, num_classes: int | None = None) -> nn.Module:
         """Build the network with random weights, in evaluation mode.
 
@@ -87,11 +92,11 @@ class Entry:
     def _network(self, num_classes: int | None) -> nn.Module:
         match self.source:
             case Own(network, classes):
-                return network(num_classes or classes)
+                return network(classes if num_classes is None else num_classes)
             case Torchvision(name):
                 import torchvision
 
-                options = {"num_classes": num_classes} if num_classes else {}
+                options = {} if num_classes is None else {"num_classes": num_classes}
                 model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
                 return model
             case _:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compress.artifact import container, model, tensors
-from compress.artifact.container import Container
+from compress.artifact.container import Container, Streams
 from compress.artifact.model import Layout
 from compress.artifact.tensors import Coded, Item, Items, Ledger
 from compress.codecs.cursor import Cursor
@@ -29,20 +29,44 @@ if TYPE_CHECKING:
 _GRAPH, _SMALL = "graph", "small"
 _POOLED = 16  # in `small`, the head of a tensor whose items stand in a pool
 _OWN_STREAM = 1 << 12  # bytes from which a tensor has a stream of its own
-_MAX_GRAPH = 1 << 28  # bytes of the graph, decoded
-_FREE_BYTES = 1 << 28  # what any file may decode to
-_MAX_EXPANSION = 10_000  # and what beyond that, as a multiple of the file
+# What a graph, and what all tensors together may decode to: so many bytes, and as a multiple of
+# the graph's stream or of the file. Real graphs shrink 30 to 60 times.
+_FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 10, 1 << 28
+_FREE_BYTES, _EXPANSION = 1 << 28, 10_000
 _POOLS = tuple(Item(width, is_float) for is_float in (False, True) for width in (1, 2, 4, 8))
+
+# Bare LZMA, its settings fixed by the format; 1 MiB of dictionary keeps a reader's memory small.
+_LZMA: dict[str, Any] = {
+    "format": lzma.FORMAT_RAW,
+    "filters": [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": 1 << 20, "lc": 4, "pb": 0}],
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
     """A small dense tensor: its items are a part of a pool."""
 
-    item: Item
     count: int
     begin: int  #: of its items in the pool of its kind
     pool: _Pool
+
+    @property
+    def ledger(self) -> Ledger:
+        """Bytes by kind: its head, and its share of the pool."""
+        parts = Counter(header=1)
+        for kind, n_bytes in self.pool.ledger.items():
+            before, behind = n_bytes * self.begin, n_bytes * (self.begin + self.count)
+            parts[kind] += behind // self.pool.count - before // self.pool.count
+        return parts
+
+    @property
+    def form(self) -> str:
+        """How positions and values are coded, in words."""
+        return "dense, pooled"
+
+    def decode_into(self, out: Items) -> None:
+        """Write the items to `out`, shape `(count,)`; raise `FormatError` where they are none."""
+        out[:] = self.pool.decode()[self.begin : self.begin + self.count]
 
 
 @dataclass(slots=True)
@@ -50,7 +74,13 @@ class _Pool:
     item: Item
     count: int = 0
     planes: tuple[Stream, ...] = ()
+    ledger: Ledger = field(default_factory=Counter)
     decoded: Items | None = None
+
+    def decode(self) -> Items:
+        if self.decoded is None:
+            self.decoded = tensors.join_planes(self.planes, self.item, self.count)
+        return self.decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +91,18 @@ class Archive:
     graph: ModelProto  #: the model without the data of `tensors`
     tensors: tuple[tuple[Layout, Coded | Pooled], ...]  #: in the order of the graph
     ledger: Ledger  #: bytes by kind; they sum to the file's size
-    n_bytes: tuple[int, ...] = field(default=())  #: of each tensor in the file; 0 if pooled
+
+    @property
+    def n_bytes(self) -> tuple[int, ...]:
+        """Bytes of each tensor in the file; the share of the pool where it is pooled."""
+        return tuple(coded.ledger.total() for _, coded in self.tensors)
 
 
 def write(path: Path, onnx_model: ModelProto, metadata: Mapping[str, Any]) -> None:
     """Pack a model; its tensors are emptied one by one on the way, so that memory shrinks.
 
     Raises:
-        FormatError: when the model expands more than a reader would allow.
+        FormatError: when a tensor has no data, or more is packed than a reader would allow.
         OutputError: when the file cannot be written.
     """
     streams: dict[str, bytes] = {}
@@ -76,16 +110,16 @@ def write(path: Path, onnx_model: ModelProto, metadata: Mapping[str, Any]) -> No
     pools: dict[Item, list[Items]] = {}
     n_decoded = index = 0
     for tensor in model.tensors(onnx_model):
-        items = model.take_data(tensor)
-        if items is None:
+        taken = model.take_data(tensor)
+        if taken is None:
             continue
-        item = _item(tensor)
+        layout, items = taken
         n_decoded += items.nbytes
-        plan = tensors.plan(items, item, tuple(tensor.dims))
+        plan = tensors.plan(items, layout.item, layout.shape)
         if plan.n_bytes >= _OWN_STREAM:
-            streams[f"{index}:{tensor.name}"] = plan.build()
+            streams[f"{index}:{layout.name}"] = plan.build()
         elif plan.head == 0 and 2 * plan.n_bytes > items.nbytes:
-            pools.setdefault(item, []).append(items)
+            pools.setdefault(layout.item, []).append(items)
             small.append(_POOLED)
         else:
             small += plan.build()
@@ -93,24 +127,31 @@ def write(path: Path, onnx_model: ModelProto, metadata: Mapping[str, Any]) -> No
     for item in _POOLS:
         if item in pools:
             small += tensors.plan_planes(np.concatenate(pools[item]), item).build()
-    streams[_GRAPH] = lzma.compress(onnx_model.SerializeToString(), **_LZMA)
-    streams[_SMALL] = bytes(small)
-    if n_decoded > _limit(sum(map(len, streams.values()))):
-        raise FormatError(f"{path.name}: {n_decoded} bytes from so few would be refused by readers")
+    if small:
+        streams[_SMALL] = bytes(small)
+    graph = onnx_model.SerializeToString()
+    streams[_GRAPH] = lzma.compress(graph, **_LZMA)
+    for n_bytes, limit in (
+        (len(graph), _graph_limit(len(streams[_GRAPH]))),
+        (n_decoded, _limit(sum(map(len, streams.values())))),
+    ):
+        if n_bytes > limit:
+            raise FormatError(f"{path}: {n_bytes} bytes out of so few would be refused by readers")
     container.write(path, metadata, streams)
 
 
 def read(path: Path, *, check: bool = True) -> Archive:
-    """Open and parse a compressed file, all bounds checked before memory is taken."""
-    return parse(container.open_file(path, check=check))
+    """Open and parse a compressed file, all bounds checked before memory is taken.
 
-
-def parse(file: Container) -> Archive:
-    """Find every tensor of an open file."""
+    Raises:
+        DataError: when there is no such file, or it cannot be read.
+        FormatError: when it is not a compressed file, or was altered.
+    """
+    file = container.open_file(path, check=check)
     try:
         return _parse(file)
     except FormatError as error:
-        raise FormatError(f"{file.path}: {error}") from error
+        raise FormatError(f"{path}: {error}") from error
 
 
 def restore(archive: Archive) -> ModelProto:
@@ -123,21 +164,19 @@ def restore(archive: Archive) -> ModelProto:
 
 def decode(archive: Archive) -> Iterator[Items]:
     """Yield the items of each tensor in turn."""
-    for _, coded in archive.tensors:
-        items = np.empty(coded.count, coded.item.dtype)
-        decode_into(coded, items)
+    for index, (layout, _) in enumerate(archive.tensors):
+        items = np.empty(layout.count, layout.item.dtype)
+        decode_into(archive, index, items)
         yield items
 
 
-def decode_into(coded: Coded | Pooled, out: Items) -> None:
-    """Write a tensor's items to `out`, shape `(count,)`."""
-    if isinstance(coded, Coded):
+def decode_into(archive: Archive, index: int, out: Items) -> None:
+    """Write the items of one of the tensors to `out`, shape `(count,)`."""
+    layout, coded = archive.tensors[index]
+    try:
         coded.decode_into(out)
-        return
-    pool = coded.pool
-    if pool.decoded is None:
-        pool.decoded = tensors.join_planes(pool.planes, pool.item, pool.count)
-    out[:] = pool.decoded[coded.begin : coded.begin + coded.count]
+    except FormatError as error:
+        raise FormatError(f"{archive.container.path}: {layout.name}: {error}") from error
 
 
 def _parse(file: Container) -> Archive:
@@ -145,77 +184,67 @@ def _parse(file: Container) -> Archive:
     graph = _read_graph(file.streams)
     ledger["graph"] = len(file.streams[_GRAPH])
     layouts = [lay for t in model.tensors(graph) if (lay := model.missing(t)) is not None]
-    n_decoded = sum(layout.count * layout.item.width for layout in layouts)
+    n_decoded = sum(layout.n_bytes for layout in layouts)
     if n_decoded > _limit(file.n_bytes):
         raise FormatError(f"{file.n_bytes} bytes claim to hold {n_decoded}")
-    small = Cursor(memoryview(file.streams.get(_SMALL, np.empty(0, np.uint8))))
+    small = Cursor(_bytes(file.streams, _SMALL))
     pools = {item: _Pool(item) for item in _POOLS}
     found: list[tuple[Layout, Coded | Pooled]] = []
-    sizes = []
     known = {_GRAPH, _SMALL}
     for index, layout in enumerate(layouts):
         name = f"{index}:{layout.name}"
         known.add(name)
-        own = file.streams.get(name)
-        cursor = small if own is None else Cursor(memoryview(own))
-        begin = cursor.at
-        if own is None and small.peek() == _POOLED:
+        is_small = name not in file.streams
+        if is_small and small.peek() == _POOLED:
             small.byte()
-            ledger["header"] += 1
             pool = pools[layout.item]
-            found.append((layout, Pooled(layout.item, layout.count, pool.count, pool)))
+            found.append((layout, Pooled(layout.count, pool.count, pool)))
             pool.count += layout.count
-            sizes.append(0)
             continue
-        coded = tensors.read(cursor, layout.item, layout.shape, layout.count)
-        if own is not None:
+        cursor = small if is_small else Cursor(_bytes(file.streams, name))
+        found.append((layout, tensors.read(cursor, layout.item, layout.shape, layout.count)))
+        if not is_small:
             cursor.finish()
-        ledger.update(coded.ledger)
-        found.append((layout, coded))
-        sizes.append(cursor.at - begin)
     for pool in pools.values():
         if pool.count:
-            pool.planes = tensors.read_planes(small, pool.item, pool.count, "dense", ledger)
+            pool.planes = tensors.read_planes(small, pool.item, pool.count, "dense", pool.ledger)
     small.finish()
-    if file.streams.keys() - known:
-        raise FormatError(
-            f"streams that belong to no tensor: {sorted(file.streams.keys() - known)[:3]}"
-        )
+    unknown = sorted(file.streams.keys() - known)
+    if unknown:
+        raise FormatError(f"streams that belong to no tensor: {unknown[:3]}")
+    for _, coded in found:
+        ledger.update(coded.ledger)
     ledger["header"] += file.n_bytes - ledger.total()
-    return Archive(file, graph, tuple(found), ledger, tuple(sizes))
+    return Archive(file, graph, tuple(found), ledger)
 
 
-def _read_graph(streams: Mapping[str, Any]) -> ModelProto:
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
-    from onnx import ModelProto  # noqa: PLC0415
+def _read_graph(streams: Streams) -> ModelProto:
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
 
-    if _GRAPH not in streams:
-        raise FormatError("there is no graph")
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=2 * _MAX_GRAPH)
+    coded = _bytes(streams, _GRAPH)
+    decoder = lzma.LZMADecompressor(**_LZMA)
     try:
-        data = decoder.decompress(streams[_GRAPH].tobytes(), _MAX_GRAPH)
-    except (lzma.LZMAError, EOFError, MemoryError) as error:
+        data = decoder.decompress(coded, _graph_limit(len(coded)))
+    except lzma.LZMAError as error:
         raise FormatError(f"the graph is damaged: {error}") from error
     if not decoder.eof or decoder.unused_data:
         raise FormatError("the graph is cut short, too large or followed by more")
+    graph = ModelProto()
     try:
-        return ModelProto.FromString(data)
+        graph.ParseFromString(data)
     except DecodeError as error:
         raise FormatError("the graph is no ONNX model") from error
+    return graph
 
 
-def _item(tensor: Any) -> Item:
-    layout = model.missing(tensor)
-    assert layout is not None
-    return layout.item
+def _bytes(streams: Streams, name: str) -> memoryview:
+    return streams[name].data if name in streams else memoryview(b"")
+
+
+def _graph_limit(n_bytes: int) -> int:
+    return min(_FREE_GRAPH + _GRAPH_EXPANSION * n_bytes, _MAX_GRAPH)
 
 
 def _limit(n_bytes: int) -> int:
-    return _FREE_BYTES + _MAX_EXPANSION * n_bytes
-
-
-# LZMA "alone" needs no container; 1 MiB of dictionary keeps a reader's memory small.
-_LZMA: dict[str, Any] = {
-    "format": lzma.FORMAT_ALONE,
-    "filters": [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": 1 << 20, "lc": 4, "pb": 0}],
-}
+    return _FREE_BYTES + _EXPANSION * n_bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,78 +19,115 @@ from compress.errors import DataError, FormatError
 VERSION = 1  # of the format
 _KEY = "compress"  # the one metadata entry: its order in the file cannot vary
 _MAX_METADATA = 1 << 20  # bytes of JSON
+_SEALED = re.compile(r'(\{.*),"sha256":"([0-9a-f]{64})"\}', re.DOTALL)
+
+Streams = Mapping[str, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A compressed file, open: nothing of it is decoded, all of it is bounded by the file."""
+    """A compressed file, read: nothing of it is decoded, all of it is bounded by the file."""
 
     path: Path
     n_bytes: int  #: of the file
     metadata: Mapping[str, Any]
-    streams: Mapping[str, NDArray[np.uint8]]  #: views of the file, by tensor name
+    streams: Streams  #: by tensor name
 
 
 def write(path: Path, metadata: Mapping[str, Any], streams: Mapping[str, bytes]) -> None:
-    """Write streams and metadata to `path`, whole or not at all; same input, same bytes."""
-    from safetensors.numpy import save  # noqa: PLC0415
+    """Write streams and metadata to `path`, whole or not at all; same input, same bytes.
 
-    facts = {"format": VERSION, **metadata}
-    facts["sha256"] = _digest(facts, {name: memoryview(data) for name, data in streams.items()})
+    Raises:
+        FormatError: when the metadata are too large or have no JSON.
+        OutputError: when the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    facts = {key: value for key, value in metadata.items() if key != "sha256"}
     tensors = {name: np.frombuffer(data, np.uint8) for name, data in streams.items()}
-    files.write_bytes(path, save(tensors, {_KEY: _json(facts)}))
+    try:
+        text = _json({**facts, "format": VERSION})[:-1]
+        text = f'{text},"sha256":"{_digest(text, tensors)}"}}'
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"the metadata of {path} cannot be JSON: {error}") from error
+    if len(text.encode()) > _MAX_METADATA:
+        raise FormatError(f"the metadata of {path} are larger than {_MAX_METADATA} bytes")
+    files.write_bytes(path, save(tensors, {_KEY: text}))
 
 
 def open_file(path: Path, *, check: bool = True) -> Container:
-    """Open a compressed file and, unless told not to, compare its checksum.
+    """Read a compressed file and, unless told not to, compare its checksum.
 
     Raises:
-        DataError: when there is no such file.
+        DataError: when there is no such file, or it cannot be read.
         FormatError: when it is not a compressed file, of a later format, or was altered.
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+    from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise DataError(f"{path} is not a file")
     try:
         with safe_open(path, "numpy") as file:
-            metadata = _metadata(path, file.metadata())
-            streams = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError, OSError) as error:
+            text, facts = _metadata(path, file.metadata() or {})
+            names = file.keys()
+            for name in names:
+                found = file.get_slice(name)
+                if found.get_dtype() != "U8" or len(found.get_shape()) != 1:
+                    raise FormatError(f"{path}: the stream {name!r} is not a row of bytes")
+            streams = {name: file.get_tensor(name) for name in names}
+    except SafetensorError as error:
         raise FormatError(f"{path} is not a compressed file: {error}") from error
-    for name, data in streams.items():
-        if data.dtype != np.uint8 or data.ndim != 1:
-            raise FormatError(f"{path}: the stream {name!r} is not a row of bytes")
-    if check and metadata.get("sha256") != _digest(metadata, streams):
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    sealed = _SEALED.fullmatch(text)
+    if sealed is None or (check and sealed[2] != _digest(sealed[1], streams)):
         raise FormatError(f"{path} was altered or damaged: its SHA-256 does not match")
-    return Container(path, path.stat().st_size, metadata, streams)
+    return Container(path, path.stat().st_size, facts, streams)
 
 
-def _metadata(path: Path, stored: Mapping[str, str] | None) -> dict[str, Any]:
-    text = (stored or {}).get(_KEY)
-    if text is None:
+def _metadata(path: Path, stored: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    if stored.keys() != {_KEY}:
         raise FormatError(f"{path} is a safetensors file, but no compressed model")
+    text = stored[_KEY]
+    if len(text.encode()) > _MAX_METADATA:
+        raise FormatError(f"{path}: the metadata are larger than {_MAX_METADATA} bytes")
     try:
-        facts = json.loads(text) if len(text) <= _MAX_METADATA else None
+        facts = json.loads(text, object_pairs_hook=_object)
+        _json(facts).encode()  # neither NaN nor half a surrogate pair
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: the metadata are not JSON: {error}") from error
-    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int):
+    version = facts.get("format") if isinstance(facts, dict) else None
+    if type(version) is not int or version < 1:
         raise FormatError(f"{path}: the metadata name no format version")
-    if facts["format"] > VERSION:
+    if version > VERSION:
         raise FormatError(
-            f"{path} has format {facts['format']}, and this version reads up to {VERSION}; upgrade"
+            f"{path} has format {version}, and this version reads up to {VERSION}; upgrade"
         )
-    return facts
+    return text, facts
 
 
-def _digest(facts: Mapping[str, Any], streams: Mapping[str, Any]) -> str:
-    """Hash the metadata but the hash itself, then each stream's name, size and bytes, by name."""
-    digest = hashlib.sha256(_json({k: v for k, v in facts.items() if k != "sha256"}).encode())
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name stands twice")
+    return dict(pairs)
+
+
+def _digest(text: str, streams: Streams) -> str:
+    """Hash the metadata's text before its hash, then each stream's name and bytes, by name.
+
+    Each part stands behind its own size, so that no two files have the same parts in a row.
+    """
+    digest = hashlib.sha256()
+    parts: list[bytes | memoryview] = [text.encode()]
     for name in sorted(streams):
-        digest.update(f"\0{name}\0{len(streams[name])}\0".encode())
-        digest.update(streams[name])
+        parts += name.encode(), streams[name].data
+    for part in parts:
+        digest.update(b"%d:" % len(part))
+        digest.update(part)
     return digest.hexdigest()
 
 
 def _json(facts: Mapping[str, Any]) -> str:
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(
+        facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,21 +14,20 @@ from compress.artifact import archive, model
 from compress.errors import DataError, FormatError, OutputError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, ValueInfoProto
 
-_PROTOBUF_LIMIT = (1 << 31) - (1 << 20)  # bytes; a larger model keeps its data beside the file
+_PROTOBUF_LIMIT = (1 << 31) - (1 << 29)  # bytes of data; a larger model keeps it beside the file
+_ALIGNMENT = 4096  # of data beside the file
 
-# safetensors' names of types -> ONNX's numbers; raw bytes agree.
-_ONNX_TYPES = {
-    "F64": 11, "F32": 1, "F16": 10, "BF16": 16, "I64": 7, "I32": 6, "I16": 5, "I8": 3,
-    "U64": 13, "U32": 12, "U16": 4, "U8": 2, "BOOL": 9, "F8_E4M3": 17, "F8_E5M2": 19,
-}  # fmt: skip
-_SERIALIZED = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64",
-    "I32": "int32", "I16": "int16", "I8": "int8", "U64": "uint64", "U32": "uint32",
-    "U16": "uint16", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-}  # fmt: skip
+# ONNX's type, safetensors' name of it in a file, and in its library; raw bytes agree.
+_TYPES = (
+    (1, "F32", "float32"), (2, "U8", "uint8"), (3, "I8", "int8"), (4, "U16", "uint16"),
+    (5, "I16", "int16"), (6, "I32", "int32"), (7, "I64", "int64"), (9, "BOOL", "bool"),
+    (10, "F16", "float16"), (11, "F64", "float64"), (12, "U32", "uint32"), (13, "U64", "uint64"),
+    (14, "C64", "complex64"), (16, "BF16", "bfloat16"), (17, "F8_E4M3", "float8_e4m3fn"),
+    (18, "F8_E4M3FNUZ", "float8_e4m3fnuz"), (19, "F8_E5M2", "float8_e5m2"),
+    (20, "F8_E5M2FNUZ", "float8_e5m2fnuz"), (24, "F8_E8M0", "float8_e8m0fnu"),
+)  # fmt: skip
 _WEIGHTS = "safetensors"  # the producer's name of a model that stands for a file of weights
 
 
@@ -43,8 +43,7 @@ def pack(source: Path, target: Path, metadata: Mapping[str, Any] | None = None) 
         DataError: when `source` cannot be read.
         OutputError: when `target` cannot be written.
     """
-    if target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"{target} would overwrite what is packed; choose another -o")
+    _refuse_same(source, target)
     match source.suffix:
         case ".onnx":
             packed = model.load_onnx(source)
@@ -52,7 +51,8 @@ def pack(source: Path, target: Path, metadata: Mapping[str, Any] | None = None) 
             packed = _load_weights(source)
         case _:
             raise DataError(f"{source} does not end in .onnx or .safetensors")
-    facts = {"model": source.stem, **describe(packed), **(metadata or {})}
+    name = os.fsencode(source.stem).decode(errors="replace")
+    facts = {"model": name, **describe(packed), **(metadata or {})}
     archive.write(target, packed, facts)
 
 
@@ -72,12 +72,19 @@ def unpack(source: Path, target: Path | None = None) -> Path:
     if target is None:
         # A file of weights would take the compressed file's own name.
         target = source.with_suffix(".weights.safetensors" if is_weights else ".onnx")
+    _refuse_same(source, target)
     restored = archive.restore(found)
     if is_weights:
         files.write_bytes(target, _weights(restored))
     else:
-        _save_onnx(restored, target)
+        _save_onnx(restored, target, sum(layout.n_bytes for layout, _ in found.tensors))
     return target
+
+
+def n_bytes(path: Path) -> int:
+    """Return the size of a model file, data beside it included."""
+    beside = path.with_name(f"{path.name}.data")
+    return path.stat().st_size + (beside.stat().st_size if beside.is_file() else 0)
 
 
 def describe(onnx_model: ModelProto) -> dict[str, Any]:
@@ -93,7 +100,7 @@ def describe(onnx_model: ModelProto) -> dict[str, Any]:
     }
 
 
-def _describe_value(value: Any) -> dict[str, Any]:
+def _describe_value(value: ValueInfoProto) -> dict[str, Any]:
     tensor = value.type.tensor_type
     shape = [
         d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim
@@ -103,65 +110,65 @@ def _describe_value(value: Any) -> dict[str, Any]:
 
 def _load_weights(path: Path) -> ModelProto:
     """Read a safetensors file as a model of initializers only."""
-    from onnx import ModelProto  # noqa: PLC0415
-    from safetensors import SafetensorError, deserialize, safe_open  # noqa: PLC0415
+    from onnx import ModelProto
+    from safetensors import SafetensorError, deserialize, safe_open
 
     if not path.is_file():
         raise DataError(f"{path} is not a file")
     try:
         with safe_open(path, "numpy") as file:
             facts = file.metadata() or {}
-        loaded = deserialize(path.read_bytes())
+        loaded = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]  # safetensors has none
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path} is not a readable safetensors file: {error}") from error
     if "compress" in facts:
         raise DataError(f"{path} is packed already")
     out = ModelProto(producer_name=_WEIGHTS)
+    kinds = {name: number for number, name, _ in _TYPES}
     for name, tensor in loaded:
-        if tensor["dtype"] not in _ONNX_TYPES:
+        if tensor["dtype"] not in kinds:
             raise DataError(f"{path}: {name} has the type {tensor['dtype']}, which is not known")
-        kind = _ONNX_TYPES[tensor["dtype"]]
-        out.graph.initializer.add(
-            name=name, data_type=kind, dims=tensor["shape"], raw_data=bytes(tensor["data"])
-        )
+        kind, data = kinds[tensor["dtype"]], bytes(tensor["data"])
+        out.graph.initializer.add(name=name, data_type=kind, dims=tensor["shape"], raw_data=data)
     for key in sorted(facts):
         out.metadata_props.add(key=key, value=facts[key])
     return out
 
 
 def _weights(restored: ModelProto) -> bytes:
-    from safetensors import TensorSpec, serialize  # noqa: PLC0415
+    from safetensors import SafetensorError, TensorSpec, serialize
 
-    names = {number: _SERIALIZED[name] for name, number in _ONNX_TYPES.items()}
-    data = {
-        tensor.name: np.frombuffer(tensor.raw_data, np.uint8)
-        for tensor in restored.graph.initializer
-    }
+    kinds = {number: name for number, _, name in _TYPES}
+    data = [np.frombuffer(tensor.raw_data, np.uint8) for tensor in restored.graph.initializer]
     try:
-        tensors = {
+        specs = {
             tensor.name: TensorSpec(
-                dtype=names[tensor.data_type],
+                dtype=kinds[tensor.data_type],
                 shape=list(tensor.dims),
-                data_ptr=data[tensor.name].ctypes.data,
-                data_len=data[tensor.name].nbytes,
+                data_ptr=items.ctypes.data,
+                data_len=items.nbytes,
             )
-            for tensor in restored.graph.initializer
+            for tensor, items in zip(restored.graph.initializer, data, strict=True)
         }
-    except KeyError as error:
-        raise FormatError(f"weights of the ONNX type {error} have no safetensors type") from error
-    facts = {entry.key: entry.value for entry in restored.metadata_props}
-    return bytes(serialize(tensors, facts or None))
+        facts = {entry.key: entry.value for entry in restored.metadata_props}
+        return bytes(serialize(specs, facts or None))
+    except (SafetensorError, KeyError, TypeError, OverflowError) as error:
+        raise FormatError(f"the weights do not fit a safetensors file: {error}") from error
 
 
-def _save_onnx(restored: ModelProto, target: Path) -> None:
-    if restored.ByteSize() < _PROTOBUF_LIMIT:
-        files.write_bytes(target, restored.SerializeToString())
-        return
-    from onnx.external_data_helper import (  # noqa: PLC0415
-        convert_model_to_external_data,
-        write_external_data_tensors,
-    )
-
-    convert_model_to_external_data(restored, location=f"{target.name}.data")
-    write_external_data_tensors(restored, str(target.parent))
+def _save_onnx(restored: ModelProto, target: Path, n_bytes: int) -> None:
+    if n_bytes > _PROTOBUF_LIMIT:
+        beside = target.with_name(f"{target.name}.data")
+        with files.writing(beside) as stream:
+            for tensor in restored.graph.initializer:
+                data = tensor.raw_data
+                if len(data) >= _ALIGNMENT:
+                    stream.seek(-(-stream.tell() // _ALIGNMENT) * _ALIGNMENT)
+                    model.refer(tensor, beside.name, stream.tell(), len(data))
+                    stream.write(data)
     files.write_bytes(target, restored.SerializeToString())
+
+
+def _refuse_same(source: Path, target: Path) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"{target} would overwrite what is read; choose another -o")

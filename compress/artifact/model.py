@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
 MIN_BYTES = 64  # smaller data stays in the graph, where the graph's own coding holds it
+_MAX_RANK = 64  # axes of a tensor whose data is taken out
 
 # ONNX data type -> (bits an element, item that is coded). Types of less than a byte are packed.
 _FLOAT16, _FLOAT32, _FLOAT64 = Item(2, True), Item(4, True), Item(8, True)
@@ -82,39 +83,50 @@ _MARK = "compress.field"  # names the field that a tensor's data goes back to, i
 class Layout:
     """What a tensor without its data tells of the data."""
 
-    name: str
+    name: str  #: empty where the graph's bytes are not UTF-8
     shape: tuple[int, ...]
     item: Item
     count: int  #: items
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the data."""
+        return self.count * self.item.width
+
 
 def load_onnx(path: Path) -> ModelProto:
     """Read an ONNX file and its external data; raise `DataError` where it is none."""
-    import onnx  # noqa: PLC0415
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_tensor
 
     if not path.is_file():
         raise DataError(f"{path} is not a file")
     try:
-        return onnx.load(path)
-    except Exception as error:  # noqa: BLE001  # protobuf, checker and file errors share no base
+        loaded = onnx.load(path, load_external_data=False)
+        for tensor in tensors(loaded):  # onnx itself leaves out subgraphs and sparse tensors
+            if tensor.data_location == tensor.EXTERNAL:
+                load_external_data_for_tensor(tensor, str(path.parent))
+                tensor.data_location = tensor.DEFAULT
+                tensor.ClearField("external_data")
+    except Exception as error:  # protobuf, checker and file errors share no base
         raise DataError(f"{path} is not a readable ONNX model: {_first_line(error)}") from error
+    return loaded
 
 
-def take_data(tensor: TensorProto) -> Items | None:
+def take_data(tensor: TensorProto) -> tuple[Layout, Items] | None:
     """Take a tensor's data out of it; None (and no change) where it stays in the graph."""
-    layout = _layout(tensor)
-    if layout is None or tensor.external_data:
+    if missing(tensor) is not None:
+        raise FormatError(f"the tensor {tensor.name!r} has no data")
+    layout, held = _layout(tensor), _held(tensor)
+    if layout is None or len(held) != 1 or tensor.external_data:
         return None
-    if tensor.raw_data:
-        data = np.frombuffer(tensor.raw_data, np.uint8)
-        if len(data) != layout.count * layout.item.width:
-            return None
-        tensor.ClearField("raw_data")
-        return data.view(layout.item.dtype)
-    for field, wire in _FIELDS.items():
-        if getattr(tensor, field):
-            return _take_field(tensor, field, wire, layout)
-    raise FormatError(f"the tensor {tensor.name!r} has no data")
+    if held != ["raw_data"]:
+        return _take_field(tensor, held[0], layout)
+    data = np.frombuffer(tensor.raw_data, np.uint8)
+    if len(data) != layout.n_bytes:
+        return None
+    tensor.ClearField("raw_data")
+    return layout, data.view(layout.item.dtype)
 
 
 def put_data(tensor: TensorProto, data: bytes) -> None:
@@ -123,60 +135,81 @@ def put_data(tensor: TensorProto, data: bytes) -> None:
         tensor.raw_data = data
         return
     field = tensor.external_data[0].value
-    wire = _FIELDS[field]
-    elements = np.frombuffer(data, _NARROW.get((field, tensor.data_type), wire))
-    getattr(tensor, field).extend(elements.astype(wire).tolist())
+    elements = np.frombuffer(data, _narrow(tensor, field))
+    getattr(tensor, field).extend(elements.astype(_FIELDS[field]).tolist())
     tensor.ClearField("external_data")
+
+
+def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    """Make a tensor say that its data lie in a file beside the model."""
+    tensor.ClearField("raw_data")
+    tensor.ClearField("external_data")
+    tensor.data_location = tensor.EXTERNAL
+    for key, value in (("location", location), ("offset", offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(value))
 
 
 def missing(tensor: TensorProto) -> Layout | None:
     """Return the layout of a tensor whose data was taken; None where nothing is missing."""
+    if tensor.data_location == tensor.EXTERNAL:
+        raise FormatError(f"the data of the tensor {tensor.name!r} lie in another file")
     layout = _layout(tensor)
-    if layout is None or tensor.raw_data or tensor.data_location:
+    if layout is None or _held(tensor):
         return None
     if tensor.external_data:
         entry = tensor.external_data[0]
-        return layout if entry.key == _MARK and entry.value in _FIELDS else None
-    return None if any(getattr(tensor, field) for field in _FIELDS) else layout
+        if entry.key != _MARK or entry.value not in _FIELDS:
+            return None
+        if layout.n_bytes % _narrow(tensor, entry.value).itemsize:
+            raise FormatError(f"the data of the tensor {tensor.name!r} do not fit {entry.value}")
+    return layout
 
 
 def tensors(message: Message) -> Iterator[TensorProto]:
-    """Yield every TensorProto in a message, in the order of fields and elements."""
-    from onnx import TensorProto  # noqa: PLC0415
+    """Yield every TensorProto in a message, in the order of field numbers and elements."""
+    from onnx import TensorProto
 
     if isinstance(message, TensorProto):
         yield message
         return
     for field, value in message.ListFields():
         if field.message_type is not None:
-            for part in value if _is_repeated(field, value) else (value,):
+            for part in (value,) if hasattr(value, "ListFields") else value:
                 yield from tensors(part)
-
-
-def _is_repeated(field: Any, value: object) -> bool:
-    return not hasattr(value, "ListFields")
 
 
 def _layout(tensor: TensorProto) -> Layout | None:
     """Return the layout of data that is large enough to be coded apart, else None."""
-    if tensor.data_type not in _TYPES or any(size <= 0 for size in tensor.dims):
+    if tensor.data_type not in _TYPES or len(tensor.dims) > _MAX_RANK:
         return None
     bits, item = _TYPES[tensor.data_type]
     n_bytes = -(-prod(tensor.dims) * bits // 8)
-    if n_bytes < MIN_BYTES:
+    if min(tensor.dims, default=1) < 1 or n_bytes < MIN_BYTES:
         return None
-    return Layout(tensor.name, tuple(tensor.dims), item, n_bytes // item.width)
+    name = tensor.name if isinstance(tensor.name, str) else ""
+    return Layout(name, tuple(tensor.dims), item, n_bytes // item.width)
 
 
-def _take_field(tensor: TensorProto, field: str, wire: str, layout: Layout) -> Items | None:
-    stored: NDArray[Any] = np.array(getattr(tensor, field), wire)
-    elements = stored.astype(_NARROW.get((field, tensor.data_type), wire))
-    fits = elements.nbytes == layout.count * layout.item.width
-    if not fits or (elements.astype(wire).tobytes() != stored.tobytes()):
+def _held(tensor: TensorProto) -> list[str]:
+    """Return the names of the fields that hold data."""
+    typed = [field for field in _FIELDS if getattr(tensor, field)]
+    return ["raw_data", *typed] if tensor.HasField("raw_data") else typed
+
+
+def _narrow(tensor: TensorProto, field: str) -> np.dtype[Any]:
+    """Return the type of the elements that a field holds, perhaps in more bytes than they need."""
+    return np.dtype(_NARROW.get((field, tensor.data_type), _FIELDS[field]))
+
+
+def _take_field(tensor: TensorProto, field: str, layout: Layout) -> tuple[Layout, Items] | None:
+    stored: NDArray[Any] = np.array(getattr(tensor, field), _FIELDS[field])
+    elements = stored.astype(_narrow(tensor, field))
+    # A NaN is unequal, too, and stays: on its way through Python's floats its payload may change.
+    if elements.nbytes != layout.n_bytes or (elements.astype(stored.dtype) != stored).any():
         return None
-    tensor.ClearField(field)  # type: ignore[arg-type]  # one of _FIELDS, all known to ONNX
+    tensor.ClearField(field)
     tensor.external_data.add(key=_MARK, value=field)
-    return elements.view(layout.item.dtype)
+    return layout, elements.view(layout.item.dtype)
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,21 @@ class Coded:
     values: tuple[Stream, ...]  #: the codes, or the byte planes
     ledger: Ledger
 
+    @property
+    def form(self) -> str:
+        """How positions and values are coded, in words."""
+        values = f"{self.n_centroids} centroids" if self.codebook else "dense"
+        scan = ", transposed" if self.columns > 1 else ""
+        match self.positions:
+            case "all":
+                return values
+            case "gaps":
+                return f"{values}, gaps of {self.gap_bits} bits{scan}"
+            case "mask":
+                return f"{values}, mask{scan}"
+            case _:
+                assert_never(self.positions)
+
     def decode_into(self, out: Items) -> None:
         """Write the items to `out`, shape `(count,)`; raise `FormatError` where they are none."""
         values = self._values(out if self.positions == "all" else None)
@@ -82,7 +97,7 @@ class Coded:
             if not sparse.put_gaps(gaps, filler, values, rows, self.columns, out):
                 raise FormatError("the gaps of a tensor do not fit its size")
             return
-        mask = self.places.decode()
+        mask = self.places.decode_bytes()
         n_set = int(np.bitwise_count(mask).sum())
         if n_set != self.n_values or (self.count % 8 and mask[-1] >> (self.count % 8)):
             raise FormatError("the bit mask of a tensor does not fit its size")
@@ -112,14 +127,13 @@ def plan(items: Items, item: Item, shape: tuple[int, ...]) -> Plan:
     """Choose the smallest form; `shape` has as many elements as `items`, or is flat."""
     nonzero = items != 0
     n_nonzero = int(np.count_nonzero(nonzero))
-    plans = []
+    plans: list[Plan] = []
     if 4 * n_nonzero > len(items):
         values = _plan_values(items, item)
         plans.append(Plan(values.n_bytes, lambda: bytes([values.head]) + values.build()))
     if 4 * n_nonzero < 3 * len(items):
-        columns = len(items) // shape[0] if len(shape) > 1 and shape[0] > 1 else 1
-        for scan in {1, columns}:
-            plans.append(_plan_sparse(items, nonzero, item, scan))
+        scans = dict.fromkeys((1, _columns(shape, len(items))))
+        plans.extend(_plan_sparse(items, nonzero, item, columns) for columns in scans)
     return min(plans, key=lambda plan: plan.n_bytes)
 
 
@@ -144,7 +158,9 @@ def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Code
     if head >= 16 or head & 3 >= len(_POSITIONS):
         raise FormatError(f"no tensor has the form {head}")
     positions = _POSITIONS[head & 3]
-    columns = _columns(head, positions, shape, count)
+    columns = _columns(shape, count) if head & _TRANSPOSED else 1
+    if head & _TRANSPOSED and (columns == 1 or positions == "all"):
+        raise FormatError(f"a tensor of shape {shape} has no form {head}")
     n_values, gap_bits, places = count, 0, None
     if positions != "all":
         n_values = cursor.varint()
@@ -159,8 +175,11 @@ def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Code
             if n_places > n_values + count // ((1 << gap_bits) - 1):
                 raise FormatError(f"{n_places} gaps do not fit in {count} items")
         places = _counted(stream.read(cursor, n_places), "gaps", ledger)
-    codebook, n_centroids = _read_codebook(cursor, item, n_values, ledger) if head & 8 else ((), 0)
-    if codebook:
+    codebook: tuple[Stream, ...] = ()
+    values: tuple[Stream, ...]
+    n_centroids = 0
+    if head & _CODEBOOK:
+        codebook, n_centroids = _read_codebook(cursor, item, n_values, ledger)
         values = (_counted(stream.read(cursor, n_values), "codes", ledger),)
     else:
         values = read_planes(cursor, item, n_values, "dense", ledger)
@@ -243,12 +262,9 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
     return Plan(gaps_bytes + values.n_bytes, with_gaps)
 
 
-def _columns(head: int, positions: PositionsKind, shape: tuple[int, ...], count: int) -> int:
-    if not head & _TRANSPOSED:
-        return 1
-    if positions == "all" or len(shape) < 2 or shape[0] < 2 or count % shape[0]:
-        raise FormatError(f"a tensor of shape {shape} in the form {head} has no other scan")
-    return count // shape[0]
+def _columns(shape: tuple[int, ...], count: int) -> int:
+    """Return the columns of the transposed scan; 1 where there is none, or it is the plain one."""
+    return count // shape[0] if len(shape) > 1 and shape[0] > 1 and count % shape[0] == 0 else 1
 
 
 def _read_codebook(
@@ -270,10 +286,7 @@ def _join_planes(planes: tuple[Stream, ...], item: Item, count: int, out: Items 
     out = np.empty(count, item.dtype) if out is None else out
     columns = out.view(np.uint8).reshape(-1, item.width)
     for j, plane in enumerate(planes):
-        symbols = plane.decode()
-        if symbols.dtype != np.uint8:
-            raise FormatError("a byte plane has symbols above 255")
-        columns[:, j] = symbols
+        columns[:, j] = plane.decode_bytes()
     if item.is_float:
         out[:] = _rotate(out, 8 * item.width - 1)
     return out
@@ -283,4 +296,5 @@ def _rotate(items: Items, n_bits: int) -> Items:
     """Rotate each item's bits to the left."""
     width = 8 * items.dtype.itemsize
     kind = items.dtype.type
-    return (items << kind(n_bits)) | (items >> kind(width - n_bits))
+    turned: Items = (items << kind(n_bits)) | (items >> kind(width - n_bits))
+    return turned

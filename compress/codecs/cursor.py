@@ -18,7 +18,7 @@ class Cursor:
     __slots__ = ("_data", "at")
 
     def __init__(self, data: bytes | memoryview) -> None:
-        self._data = memoryview(data)
+        self._data = memoryview(data).toreadonly()
         self.at = 0
 
     def take(self, n_bytes: int) -> memoryview:

@@ -27,6 +27,7 @@ class FixedWidth:
 
     def encode(self, symbols: Symbols) -> bytes:
         """Return the fields of all symbols, each below `2**bits`."""
+        assert symbols.max(initial=0) >> self.bits == 0
         if self.bits == 8:
             return symbols.astype(np.uint8).tobytes()
         out = np.zeros(-(-len(symbols) * self.bits // 8), np.uint8)
@@ -34,7 +35,7 @@ class FixedWidth:
         return out.tobytes()
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
-        """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs alone."""
+        """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
         if len(data) != -(-count * self.bits // 8):
             raise FormatError(f"{len(data)} bytes are not {count} fields of {self.bits} bits")
         if self.bits == 8:

@@ -24,16 +24,16 @@ MAX_LENGTH = 16  # bits in the longest codeword that the format allows
 MAX_ALPHABET = 1 << 16
 _PARALLEL = 1 << 22  # from this many symbols on, a second thread pays
 
-Symbols = NDArray[np.uint8] | NDArray[np.uint16]
+Symbols = NDArray[np.uint8 | np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class Huffman:
-    """The canonical Huffman code with the given codeword lengths.
+    r"""The canonical Huffman code with the given codeword lengths.
 
     >>> code = Huffman.of_counts(np.array([5, 2, 1]))
     >>> code.lengths
-    b'\\x01\\x02\\x02'
+    b'\x01\x02\x02'
     >>> code.decode(code.encode(np.array([0, 2, 0, 1], np.uint16)), 4)
     array([0, 2, 0, 1], dtype=uint8)
     """
@@ -66,13 +66,15 @@ class Huffman:
         """Return the sizes of all chunks but the last (4 bytes each), then the chunks."""
         lengths = np.frombuffer(self.lengths, np.uint8)
         counts = np.bincount(symbols, minlength=len(lengths))
+        assert len(counts) == len(lengths)
+        assert not counts[lengths == 0].any()
         sizes = np.zeros(-(-len(symbols) // CHUNK), np.int64)
         out = np.empty(self.n_bits(counts) // 8 + len(sizes) + 8, np.uint8)
         written = bits.encode_huffman(symbols, _codewords(lengths), lengths, CHUNK, out, sizes)
         return sizes[:-1].astype("<u4").tobytes() + out[:written].tobytes()
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
-        """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs alone."""
+        """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
         n_chunks = -(-count // CHUNK)
         head = 4 * max(n_chunks - 1, 0)
         if count > 8 * len(data) or len(data) < head:
@@ -113,14 +115,14 @@ def _package_merge(counts: NDArray[np.int64], limit: int) -> NDArray[np.uint8]:
     """Return the lengths, at most `limit`, that make the sum of counts times lengths least."""
     order = np.argsort(counts, kind="stable")
     leaves = counts[order]
-    is_leaf: list[NDArray[np.bool_]] = []
+    is_leaf = [np.ones(len(leaves), np.bool_)]
     row = leaves
-    for _ in range(limit):
-        is_leaf.append(np.ones(len(row), np.bool_) if not is_leaf else merged_leaf)
+    for _ in range(limit - 1):
         pairs = row[: len(row) // 2 * 2].reshape(-1, 2).sum(1)
         both = np.concatenate([leaves, pairs])
         by_weight = np.argsort(both, kind="stable")
-        row, merged_leaf = both[by_weight], by_weight < len(leaves)
+        row = both[by_weight]
+        is_leaf.append(by_weight < len(leaves))
     lengths = np.zeros(len(counts), np.uint8)
     taken = 2 * len(counts) - 2
     for leaf in reversed(is_leaf):

@@ -27,8 +27,17 @@ class Stream:
     table_bytes: int  #: what describes the code: kind, alphabet, lengths, size
 
     def decode(self) -> Symbols:
-        """Return the symbols, shape `(count,)`."""
-        return self.codec.decode(self.data, self.count)
+        """Return the symbols, shape `(count,)`, to be read only."""
+        symbols = self.codec.decode(self.data, self.count)
+        symbols.flags.writeable = False  # as symbols in a file are: kernels compile once
+        return symbols
+
+    def decode_bytes(self) -> NDArray[np.uint8]:
+        """Return symbols that must be bytes, shape `(count,)`, to be read only."""
+        symbols = self.decode()
+        if symbols.dtype != np.uint8:
+            raise FormatError("a row of bytes has an alphabet above 256")
+        return symbols.view(np.uint8)
 
 
 def choose(counts: NDArray[np.int64]) -> Codec:
@@ -36,9 +45,9 @@ def choose(counts: NDArray[np.int64]) -> Codec:
     used = np.flatnonzero(counts)
     if len(used) < 2:
         return Constant(int(used[0]) if len(used) else 0)
-    fixed = FixedWidth(max(int(used[-1]).bit_length(), 1))
+    fixed = FixedWidth(int(used[-1]).bit_length())
     huffman = Huffman.of_counts(counts[: used[-1] + 1])
-    return min(fixed, huffman, key=lambda codec: n_bytes(codec, counts))
+    return fixed if n_bytes(fixed, counts) <= n_bytes(huffman, counts) else huffman
 
 
 def n_bytes(codec: Codec, counts: NDArray[np.int64]) -> int:

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-Symbols = NDArray[np.uint8] | NDArray[np.uint16]
+Symbols = NDArray[np.uint8 | np.uint16]
 
 TABLE_LENGTH_SHIFT = 16  # a decoding table's entry is symbol | length << 16
 
@@ -33,7 +33,7 @@ def pack_fields(values: Symbols, bits: int, out: Bytes) -> None:
 
 @njit(cache=True, nogil=True)
 def unpack_fields(data: Bytes, bits: int, out: Symbols) -> int:
-    """Read `len(out)` values of `bits` bits; return what the padding holds (0 in a valid stream)."""
+    """Read `len(out)` values of `bits` bits; return what the padding holds, 0 if it is valid."""
     held, n_held, at = np.uint64(0), np.uint64(0), 0
     mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
     for i in range(out.shape[0]):
@@ -97,7 +97,7 @@ def decode_huffman(
     chunk: int,
     out: Symbols,
 ) -> bool:
-    """Decode the streams `data[offsets[i]:offsets[i + 1]]` into `out`; False where one is not valid.
+    """Decode the streams `data[offsets[i]:offsets[i + 1]]`; return False where one is not valid.
 
     A stream is valid when its symbols end in its last byte and the padding bits are zero.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
 Positions = NDArray[np.int64]
-Symbols = NDArray[np.uint8] | NDArray[np.uint16]
+Symbols = NDArray[np.uint8 | np.uint16]
 
 
 def gap_counts(positions: Positions, bits: int) -> NDArray[np.int64]:
@@ -73,18 +73,17 @@ def put_gaps(
     position, n_put = np.int64(-1), 0
     n = out.shape[0]
     for gap in gaps:
+        position += np.int64(gap) + (gap != filler)
+        if gap > filler or position >= n:
+            return False
         if gap == filler:
-            position += filler
-            if position >= n:
-                return False
             continue
-        position += np.int64(gap) + 1
-        if position >= n or n_put >= values.shape[0]:
+        if n_put >= values.shape[0]:
             return False
         place = position if columns == 1 else (position % rows) * columns + position // rows
         out[place] = values[n_put]
         n_put += 1
-    return n_put == values.shape[0] and (gaps.shape[0] == 0 or gaps[-1] != filler)
+    return bool(n_put == values.shape[0] and (gaps.shape[0] == 0 or gaps[-1] != filler))
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -16,38 +16,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from compress.constraints import Constraints, Mask, Shared, constraints_of
-from compress.errors import SettingsError, require
+from compress.errors import SettingsError
 from compress.kernels.magnitude import (
     keep_largest,
     lamp_scores,
     smallest_counts,
     sorted_magnitudes,
 )
-from compress.passes.weights import Kind, Skipped, Targets, Weight, require_sparsities, weights_of
+from compress.passes.settings import PruneSettings, Scope
+from compress.passes.targets import Kind
+from compress.passes.weights import Skipped, Weight, weights_of
 
-Scope = Literal["lamp", "global", "uniform"]
 OnStep = Callable[[int, int], None]
 FineTune = Callable[[nn.Module, OnStep | None], object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PruneSettings:
-    """Magnitude pruning of weights."""
-
-    sparsity: Targets[float]  #: zeros / weights, in [0, 1): one number, or by layer or kind
-    #: how one plain number is spread over its layers: by LAMP scores, by magnitude over all, or the
-    #: same in each; a number given to a layer or kind holds for each of its layers
-    scope: Scope = "lamp"
-    schedule: Literal["one-shot", "gradual"] = "one-shot"  #: before fine-tuning, or during it
-    begin: float = 0.0  #: gradual: where pruning begins, fraction of the training steps, in [0, 1)
-    end: float = 0.5  #: gradual: where the sparsity is reached, in (begin, 1]
-    interval: int = 100  #: gradual: training steps from one pruning to the next
-
-    def __post_init__(self) -> None:
-        require_sparsities(self.sparsity)
-        require(0 <= self.begin < 1, "begin", "in [0, 1)", self.begin)
-        require(self.begin < self.end <= 1, "end", f"in ({self.begin}, 1]", self.end)
-        require(self.interval >= 1, "interval", "positive", self.interval)
 
 
 @dataclass(frozen=True, slots=True)

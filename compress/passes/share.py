@@ -15,18 +15,9 @@ from torch import nn
 from compress.constraints import Shared, constraints_of
 from compress.errors import require
 from compress.kernels.kmeans import Init, assign, kmeans_1d
-from compress.passes.weights import Kind, Skipped, Targets, Weight, require_bits, weights_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareSettings:
-    """k-means weight sharing."""
-
-    bits: Targets[int]  #: bits of a code, in [1, 16]: one number, or by layer or kind
-    init: Init = "linear"  #: where the centroids start; linear is the paper's choice, sec. 3.2
-
-    def __post_init__(self) -> None:
-        require_bits(self.bits)
+from compress.passes.settings import ShareSettings
+from compress.passes.targets import Kind
+from compress.passes.weights import Skipped, Weight, weights_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ the session stands; its memory goes when the session goes.
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
 import tempfile
@@ -21,15 +20,16 @@ from numpy.typing import NDArray
 
 from compress.artifact import archive, model
 from compress.artifact.archive import Archive
+from compress.artifact.model import Layout
 from compress.errors import DataError, FormatError, OutputError
+from compress.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     import onnxruntime
-    from onnx import TensorProto
 
 _ALIGNMENT = 4096  # a page: mapped tensors start where vector loads like it
 _INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # Linux's file system in memory
+_SHARED_MEMORY = Path("/dev/shm")  # Linux's file system in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,17 @@ class Session:
         """The execution providers that ONNX Runtime chose, best first."""
         return tuple(self._session.get_providers())
 
+    def preprocessing(self) -> Preprocessing:
+        """Return what an image needs before the network takes it, as the file tells.
+
+        Raises:
+            DataError: when the file tells nothing of images.
+        """
+        stored = self.metadata.get("preprocessing")
+        if not isinstance(stored, Mapping):
+            raise DataError("the file does not tell how an image becomes its input; give an .npy")
+        return Preprocessing.from_json(stored)
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the network on named inputs and return its outputs by name.
 
@@ -63,7 +74,7 @@ class Session:
         """
         try:
             outputs = self._session.run(None, dict(inputs))
-        except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors share no public base
+        except Exception as error:  # ONNX Runtime's errors share no public base
             raise DataError(f"the network refuses its input: {error}") from error
         return dict(zip((value.name for value in self.outputs), outputs, strict=True))
 
@@ -91,14 +102,16 @@ def load(
     path = Path(path)
     options = _options(threads)
     if path.suffix == ".onnx":
-        loaded = model.load_onnx(path)
-        return Session(_create(path, str(path), options, providers), {"model": loaded.graph.name})
+        if not path.is_file():
+            raise DataError(f"{path} is not a file")
+        session = _create(path, path, options, providers)
+        return Session(session, {"model": session.get_modelmeta().graph_name})
     found = archive.read(path, check=check)
     try:
         with tempfile.TemporaryDirectory(prefix="compress-", dir=_place(found)) as folder:
             graph = Path(folder) / "graph.onnx"
             _lay_out(found, graph, Path(folder) / "weights")
-            session = _create(path, str(graph), options, providers)
+            session = _create(path, graph, options, providers)
     except OSError as error:
         raise OutputError(f"no room for the weights of {path}: {error}") from error
     return Session(session, found.container.metadata)
@@ -106,51 +119,39 @@ def load(
 
 def _lay_out(found: Archive, graph: Path, weights: Path) -> None:
     """Write the graph, and beside it the large tensors, each decoded into its place."""
-    mapped = {id(t): t for t in found.graph.graph.initializer}
+    initializers = {id(tensor): tensor for tensor in found.graph.graph.initializer}
     empty = [t for t in model.tensors(found.graph) if model.missing(t) is not None]
-    outside: list[tuple[TensorProto, archive.Coded | archive.Pooled, int]] = []
+    outside: list[tuple[int, Layout, int]] = []
     end = 0
-    for tensor, (layout, coded) in zip(empty, found.tensors, strict=True):
-        n_bytes = coded.count * coded.item.width
-        is_plain = layout.item.is_float and not tensor.external_data
-        if is_plain and n_bytes >= _INLINE_BYTES and any(tensor is t for t in mapped.values()):
-            outside.append((tensor, coded, end))
-            end += -(-n_bytes // _ALIGNMENT) * _ALIGNMENT
+    for index, (tensor, (layout, _)) in enumerate(zip(empty, found.tensors, strict=True)):
+        if layout.n_bytes >= _INLINE_BYTES and id(tensor) in initializers:
+            model.refer(tensor, weights.name, end, layout.n_bytes)
+            outside.append((index, layout, end))
+            end += -(-layout.n_bytes // _ALIGNMENT) * _ALIGNMENT
             continue
-        items = np.empty(coded.count, coded.item.dtype)
-        archive.decode_into(coded, items)
+        items = np.empty(layout.count, layout.item.dtype)
+        archive.decode_into(found, index, items)
         model.put_data(tensor, items.tobytes())
-    with weights.open("w+b") as file:
-        if end:
+    if end:
+        with weights.open("xb") as file:
             os.posix_fallocate(file.fileno(), 0, end)  # a full disk shows here, not as a crash
-            with mmap.mmap(file.fileno(), end) as memory:
-                for tensor, coded, offset in outside:
-                    _decode_at(memory, offset, coded)
-                    _refer(tensor, weights.name, offset, coded.count * coded.item.width)
+        memory = np.memmap(weights, np.uint8, "r+")
+        for index, layout, offset in outside:
+            items = memory[offset : offset + layout.n_bytes].view(layout.item.dtype)
+            archive.decode_into(found, index, items)
     graph.write_bytes(found.graph.SerializeToString())
-
-
-def _decode_at(memory: mmap.mmap, offset: int, coded: archive.Coded | archive.Pooled) -> None:
-    items = np.frombuffer(memory, coded.item.dtype, coded.count, offset)
-    archive.decode_into(coded, items)
-
-
-def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
-    tensor.data_location = tensor.EXTERNAL
-    for key, value in (("location", location), ("offset", offset), ("length", length)):
-        tensor.external_data.add(key=key, value=str(value))
 
 
 def _place(found: Archive) -> Path | None:
     """Return the folder in memory if the weights fit there, else None: the temporary folder."""
-    needed = sum(coded.count * coded.item.width for _, coded in found.tensors)
+    needed = sum(layout.n_bytes for layout, _ in found.tensors)
     if not os.access(_SHARED_MEMORY, os.W_OK):
         return None
     return _SHARED_MEMORY if shutil.disk_usage(_SHARED_MEMORY).free > 2 * needed else None
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:
-    import onnxruntime  # noqa: PLC0415
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors are raised; warnings are not the user's to mend
@@ -160,15 +161,15 @@ def _options(threads: int | None) -> onnxruntime.SessionOptions:
 
 
 def _create(
-    path: Path, graph: str, options: onnxruntime.SessionOptions, providers: Sequence[str]
+    path: Path, graph: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
 ) -> onnxruntime.InferenceSession:
-    import onnxruntime  # noqa: PLC0415
+    import onnxruntime
 
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=list(providers))
-    except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors share no public base
+        return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
+    except Exception as error:  # ONNX Runtime's errors share no public base
         raise FormatError(f"{path} is no network that ONNX Runtime can run: {error}") from error
 
 
-def _value(value: Any) -> Value:
+def _value(value: onnxruntime.NodeArg) -> Value:
     return Value(value.name, value.type, tuple(value.shape))

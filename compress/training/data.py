@@ -91,11 +91,13 @@ class Batches:
         self._pixels: NDArray[np.uint8] | None = None
         self._inputs: Tensor | None = None
         if 4 * pixel_bytes <= memory_bytes:
-            self._inputs = torch.cat(
-                [torch.from_numpy(preprocessing.values(p)) for p in self._all()]
-            )
+            self._inputs = torch.empty(self.count, channels, *preprocessing.crop)
+            for part, pixels in self._all():
+                self._inputs[part] = torch.from_numpy(preprocessing.values(pixels))
         elif pixel_bytes <= memory_bytes:
-            self._pixels = np.concatenate(list(self._all()))
+            self._pixels = np.empty((self.count, *preprocessing.crop, channels), np.uint8)
+            for part, pixels in self._all():
+                self._pixels[part] = pixels
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -133,10 +135,11 @@ class Batches:
                 raise made
             yield made
 
-    def _all(self) -> Iterator[NDArray[np.uint8]]:
+    def _all(self) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
         for start in range(0, self.count, _CHUNK):
-            indices = np.arange(start, min(start + _CHUNK, self.count))
-            yield self._preprocessing.pixels(self._samples.images(indices))
+            part = slice(start, min(start + _CHUNK, self.count))
+            indices = np.arange(part.start, part.stop)
+            yield part, self._preprocessing.pixels(self._samples.images(indices))
 
 
 class _Decoded(Dataset[Tensor]):

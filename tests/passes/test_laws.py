@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from compress.constraints import Mask, Shared, constraints_of
-from compress.passes.prune import PruneSettings, prune
-from compress.passes.share import ShareSettings, share
-from compress.passes.weights import bits_targets, sparsity_targets, weights_of
+from compress.passes.prune import prune
+from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.share import share
+from compress.passes.targets import bits_targets, sparsity_targets
+from compress.passes.weights import weights_of
 
 SPARSITY, BITS = 0.6, 3
 

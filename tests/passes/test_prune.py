@@ -9,9 +9,10 @@ from torch import nn
 
 from compress.constraints import Mask, constraints_of
 from compress.errors import DataError, SettingsError
-from compress.passes.prune import PruneSettings, prune
-from compress.passes.share import ShareSettings, share
-from compress.passes.weights import bits_targets, sparsity_targets
+from compress.passes.prune import prune
+from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.share import share
+from compress.passes.targets import bits_targets, sparsity_targets
 
 
 def net(seed: int = 0) -> nn.Sequential:
@@ -179,7 +180,8 @@ def test_one_shot_prunes_before_fine_tuning():
         assert on_step is None
         seen.append(int((~kept(model)["2.weight"]).sum()))
 
-    prune(net(), settings("0.5", scope="uniform"), fine_tune=fine_tune)
+    plan = settings("0.5", scope="uniform", schedule="one-shot")
+    prune(net(), plan, fine_tune=fine_tune)
     assert seen == [round(0.5 * 63 * 31)]
 
 

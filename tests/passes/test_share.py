@@ -10,9 +10,10 @@ from torch import nn
 from compress.constraints import Shared, constraints_of
 from compress.errors import DataError, SettingsError
 from compress.kernels.kmeans import assign, kmeans_1d
-from compress.passes.prune import PruneSettings, prune
-from compress.passes.share import ShareSettings, share
-from compress.passes.weights import bits_targets, sparsity_targets
+from compress.passes.prune import prune
+from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.share import share
+from compress.passes.targets import bits_targets, sparsity_targets
 
 
 def net() -> nn.Sequential:
@@ -126,7 +127,7 @@ def test_what_no_target_addresses_is_skipped_with_the_reason():
 
 def test_sixteen_bits():
     model = nn.Linear(300, 300, bias=False)
-    _, report = share(model, settings("16bit"), seed=0)
+    _, report = share(model, settings("16bit", init="density"), seed=0)
     assert report.layers[0].distinct <= 1 << 16
     assert shared_of(model, "weight").codes.dtype == torch.int32
 

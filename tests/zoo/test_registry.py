@@ -1,7 +1,7 @@
 import http.server
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -76,7 +76,7 @@ def test_listing_and_evaluating_load_no_torch() -> None:
 
 
 @pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]) -> None:
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Send every download to a port of this machine where nothing answers."""
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     port = server.server_port
@@ -94,7 +94,7 @@ def test_pretrained_without_a_network() -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-def test_pretrained_weights_are_loaded(tmp_path: os.PathLike[str]) -> None:
+def test_pretrained_weights_are_loaded(tmp_path: Path) -> None:
     entry = get("squeezenet1_0")
     published, model = entry.build(), entry.build()
     folder = tmp_path / "hub" / "checkpoints"  # where torch keeps what it has downloaded
@@ -111,6 +111,15 @@ def test_own_network_has_no_published_weights() -> None:
     entry = get("lenet-5")
     with pytest.raises(ZooError, match=r"lenet-5 has no published weights; use --weights"):
         entry.load_pretrained(entry.build())
+
+
+@pytest.mark.parametrize(("name", "package"), [("lenet-5", "torch"), ("vgg16", "torchvision")])
+def test_library_that_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ZooError, match=rf"^{package} is not installed; .*toolkit\[torch\]'$"):
+        get(name).build()
 
 
 def test_sources() -> None:

@@ -23,7 +23,7 @@ _AUGMENTATION = MappingProxyType({"rotate_degrees": 10.0, "shift": 0.06, "scale"
 _TRAINING: Mapping[str, Recipe] = MappingProxyType(
     {
         "baseline": {
-            "epochs": 40,
+            "epochs": 30,
             "batch": 64,
             "optimizer": "sgd",
             "lr": 0.05,
@@ -32,7 +32,7 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "augment": 1,
         },
         "fine_tune": {
-            "epochs": 20,
+            "epochs": 15,
             "batch": 64,
             "optimizer": "sgd",
             "lr": 0.03,

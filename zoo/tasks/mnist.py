@@ -24,6 +24,48 @@ from zoo.errors import ZooError
 from zoo.tasks.task import Arrays, Part, Pixels, Recipe, image_input
 
 _AUGMENTATION = MappingProxyType({"rotate_degrees": 12.0, "shift": 0.08, "scale": 0.1})
+_TRAINING: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
+    {
+        "baseline": {
+            "*": {
+                "epochs": 16,
+                "batch": 256,
+                "optimizer": "sgd",
+                "lr": 0.05,
+                "weight_decay": 5e-4,
+                "warmup_epochs": 1,
+                "augment": 1,
+            },
+            "lenet-300-100": {
+                "epochs": 30,
+                "batch": 256,
+                "optimizer": "sgd",
+                "lr": 0.1,
+                "weight_decay": 5e-4,
+                "warmup_epochs": 1,
+                "augment": 1,
+            },
+        },
+        "fine_tune": {
+            "*": {
+                "epochs": 12,
+                "batch": 256,
+                "optimizer": "sgd",
+                "lr": 0.03,
+                "weight_decay": 1e-4,
+                "augment": 1,
+            },
+            "lenet-300-100": {
+                "epochs": 12,
+                "batch": 256,
+                "optimizer": "sgd",
+                "lr": 0.05,
+                "weight_decay": 1e-4,
+                "augment": 1,
+            },
+        },
+    }
+)
 _VALIDATION_EVERY = 12  # 5,000 of the 60,000 training images
 _CLASSES = 10
 _UBYTE = 0x08  # the type code in an IDX magic number
@@ -42,8 +84,9 @@ class Mnist:
         return _AUGMENTATION
 
     def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
-        """Return the settings that were tuned on the validation part."""
-        return {}
+        """Return the settings that were tuned on the validation part; `*` is any other model."""
+        recipes = _TRAINING[stage]
+        return recipes.get(model, recipes["*"])
 
     def classes(self, root: Path) -> tuple[str, ...]:
         """Return the ten digits."""

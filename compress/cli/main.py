@@ -1,0 +1,51 @@
+"""The `compress` command: its subcommands, and what an error becomes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from compress.cli import doctor, inspect, pack, predict, run, unpack, verify, zoo
+from compress.cli import eval as evaluate
+from compress.cli.output import fail
+from compress.errors import CompressError
+
+app = typer.Typer(
+    name="compress",
+    help="From a named network to a small file that ships.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, pack, unpack, inspect, verify, evaluate, predict, zoo, doctor):
+    name = module.__name__.rpartition(".")[2]
+    app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        from importlib import metadata
+
+        typer.echo(metadata.version("compress-toolkit"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a `CompressError` is one line on stderr and exit code 1."""
+    from zoo.errors import ZooError
+
+    try:
+        app()
+    except (CompressError, ZooError) as error:
+        fail(str(error))
+    except MemoryError:
+        fail("memory is used up; close other programs or take a smaller model")
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone
+        sys.exit(1)

@@ -1,0 +1,45 @@
+"""Where names become things: rows and tasks of the zoo, and the root of the data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compress.pipeline.subject import Subject
+    from compress.recipe import Recipe
+    from zoo.tasks.task import Task
+
+
+def data_root(given: str | Path | None) -> Path:
+    """Return the root of the data sets: as given, else $COMPRESS_DATA, else the user's cache."""
+    root = given or os.environ.get("COMPRESS_DATA")
+    return Path(root) if root else Path.home() / ".cache" / "compress" / "data"
+
+
+def task(name: str) -> Task:
+    """Return a task of the zoo."""
+    from zoo.tasks import registry
+
+    return registry.get(name)
+
+
+def subject(recipe: Recipe) -> Subject:
+    """Return the network and the data that a recipe names."""
+    from compress.pipeline.subject import Subject
+    from zoo import registry
+
+    entry = registry.get(recipe.model)
+    root = data_root(recipe.data)
+    chosen = task(recipe.task) if recipe.task is not None else None
+    classes = len(chosen.classes(root)) if chosen is not None else None
+    return Subject(
+        name=entry.name,
+        input_shape=entry.input_shape,
+        build=lambda: entry.build(classes),
+        load_pretrained=entry.load_pretrained,
+        is_pretrained=entry.is_pretrained and recipe.task in (None, "imagefolder"),
+        task=chosen,
+        root=root,
+    )

@@ -1,0 +1,66 @@
+"""What commands print, and where: results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+_KIB = 1024
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show(what: RenderableType) -> None:
+    """Print a table or a text."""
+    from rich.console import Console
+
+    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(what)
+
+
+def notes() -> Console:
+    """Return the console on stderr: progress and notes."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def grid(*columns: str) -> Table:
+    """Return an empty table; columns that end in ">" are aligned to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        title = column.removesuffix(">")
+        right = column.endswith(">")
+        table.add_column(title, justify="right" if right else "left", no_wrap=right)
+    return table
+
+
+def size(n_bytes: int) -> str:
+    """Return bytes for reading: below 10 KiB exact, then KiB or MiB."""
+    if n_bytes < 10 * _KIB:
+        return f"{n_bytes} B"
+    if n_bytes < 10 * _KIB**2:
+        return f"{n_bytes / _KIB:.1f} KiB"
+    return f"{n_bytes / _KIB**2:.1f} MiB"
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Print one line on stderr and leave."""
+    line = " ".join(message.split())
+    typer.echo(f"compress: {line}", err=True)
+    sys.exit(code)

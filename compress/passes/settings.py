@@ -1,0 +1,43 @@
+"""Settings of the passes. It imports no torch, so that a recipe is read without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from compress.errors import require
+from compress.passes.targets import Targets, require_bits, require_sparsities
+
+Scope = Literal["lamp", "global", "uniform"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneSettings:
+    """Magnitude pruning of weights."""
+
+    sparsity: Targets[float]  #: zeros / weights, in [0, 1): one number, or by layer or kind
+    #: how one plain number is spread over its layers: by LAMP scores, by magnitude over all, or the
+    #: same in each; a number given to a layer or kind holds for each of its layers
+    scope: Scope = "lamp"
+    schedule: Literal["one-shot", "gradual"] = "gradual"  #: before fine-tuning, or during it
+    begin: float = 0.0  #: gradual: where pruning begins, fraction of the training steps, in [0, 1)
+    end: float = 0.5  #: gradual: where the sparsity is reached, in (begin, 1]
+    interval: int = 100  #: gradual: training steps from one pruning to the next
+
+    def __post_init__(self) -> None:
+        require_sparsities(self.sparsity)
+        require(0 <= self.begin < 1, "begin", "in [0, 1)", self.begin)
+        require(self.begin < self.end <= 1, "end", f"in ({self.begin}, 1]", self.end)
+        require(self.interval >= 1, "interval", "positive", self.interval)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareSettings:
+    """k-means weight sharing."""
+
+    bits: Targets[int]  #: bits of a code, in [1, 16]: one number, or by layer or kind
+    #: where the centroids start; linear is the paper's choice, sec. 3.2
+    init: Literal["linear", "density", "random"] = "linear"
+
+    def __post_init__(self) -> None:
+        require_bits(self.bits)

@@ -1,0 +1,172 @@
+"""Settings that differ by layer: values by name, glob or kind of layer, and their text form.
+
+No torch here: a wrong setting is told before it is loaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Generic, Literal, Protocol, TypeVar, get_args
+
+from compress.errors import SettingsError, require
+
+Kind = Literal["conv", "fc", "embedding", "rnn"]
+T = TypeVar("T", float, int)
+
+PLAIN = "*"  # the key of the value for all weights that no other entry names
+MAX_BITS = 16
+
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Addressed(Protocol):
+    """A weight as targets see it."""
+
+    @property
+    def name(self) -> str:
+        """Its canonical name."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its layer."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names that address it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets(Generic[T]):
+    """Values for weights: by layer or parameter name, by glob, by kind, or plain (`*`).
+
+    Of the entries that match a weight a name wins over a glob, a glob over a kind, a kind over the
+    plain value; of globs the one with more literal characters, then the later one.
+    """
+
+    entries: tuple[tuple[str, T], ...]  #: key and value, each key once
+
+    def __post_init__(self) -> None:
+        keys = [key for key, _ in self.entries]
+        require(bool(keys), "targets", "at least one value", "none")
+        for key in keys:
+            require(keys.count(key) == 1, "targets", "given once for each layer or kind", key)
+
+    @classmethod
+    def plain(cls, value: T) -> Targets[T]:
+        """Return one value for all weights."""
+        return cls(((PLAIN, value),))
+
+    def __str__(self) -> str:
+        """Return the text that parses to this."""
+        texts = ((key, _text(value)) for key, value in self.entries)
+        return ",".join(value if key == PLAIN else f"{key}={value}" for key, value in texts)
+
+    def resolve(self, weights: Sequence[Addressed]) -> dict[str, tuple[T, bool]]:
+        """Return each addressed weight's value by its name, and whether the value is the plain one.
+
+        Raises:
+            SettingsError: when an entry matches no weight.
+        """
+        for key, _ in self.entries:
+            if key != PLAIN and not any(_rank(key, weight) for weight in weights):
+                raise SettingsError(_no_match(key, weights))
+        resolved: dict[str, tuple[T, bool]] = {}
+        for weight in weights:
+            ranked = [
+                (rank, place)
+                for place, (key, _) in enumerate(self.entries)
+                if (rank := _rank(key, weight)) is not None
+            ]
+            if ranked:
+                key, value = self.entries[max(ranked)[1]]
+                resolved[weight.name] = value, key == PLAIN
+        return resolved
+
+
+def sparsity_targets(text: str) -> Targets[float]:
+    """Parse sparsities like `0.9`, `conv=0.6,fc=0.92` or `features.0=0.2,fc=0.9,*=0.9`.
+
+    >>> sparsity_targets("conv=0.6,fc=0.92").entries
+    (('conv', 0.6), ('fc', 0.92))
+    """
+    targets = Targets(tuple(_entries(text, "sparsity", _sparsity)))
+    require_sparsities(targets)
+    return targets
+
+
+def bits_targets(text: str) -> Targets[int]:
+    """Parse bits like `5bit`, `conv=8bit,fc=5bit` or `features.0=8bit,*=5bit`.
+
+    >>> bits_targets("conv=8bit,fc=5bit").entries
+    (('conv', 8), ('fc', 5))
+    """
+    targets = Targets(tuple(_entries(text, "bits", _bits)))
+    require_bits(targets)
+    return targets
+
+
+def require_sparsities(targets: Targets[float]) -> None:
+    """Raise `SettingsError` unless all values are sparsities."""
+    for key, value in targets.entries:
+        require(0 <= value < 1, _of("sparsity", key), "in [0, 1)", value)
+
+
+def require_bits(targets: Targets[int]) -> None:
+    """Raise `SettingsError` unless all values are bits of a code."""
+    for key, value in targets.entries:
+        require(1 <= value <= MAX_BITS, _of("bits", key), f"in [1, {MAX_BITS}]", value)
+
+
+def _rank(key: str, weight: Addressed) -> tuple[int, int] | None:
+    """Return how specific a key is for a weight: larger wins; None where it does not match."""
+    if key == PLAIN:
+        return 0, 0
+    if key in _KINDS:
+        return (1, 0) if key == weight.kind else None
+    if key in weight.names:
+        return 3, 0
+    if any(fnmatchcase(name, key) for name in weight.names):
+        return 2, len(re.sub(r"\[.*?\]|[*?]", "", key))
+    return None
+
+
+def _no_match(key: str, weights: Sequence[Addressed]) -> str:
+    names = sorted({name for weight in weights for name in weight.names})
+    if key in _KINDS:
+        kinds = sorted({weight.kind for weight in weights})
+        return f"target {key!r} matches no layer; the model's kinds are {', '.join(kinds)}"
+    near = difflib.get_close_matches(key, names, n=3, cutoff=0.3) or names[:3]
+    return f"target {key!r} matches no layer; nearest are {', '.join(near)}"
+
+
+def _entries(text: str, what: str, read: Callable[[str, str], T]) -> Iterator[tuple[str, T]]:
+    for part in text.split(","):
+        key, equals, value = (piece.strip() for piece in part.rpartition("="))
+        require(bool(key) == bool(equals), what, "VALUE or LAYER=VALUE,…", text)
+        yield key or PLAIN, read(value, _of(what, key or PLAIN))
+
+
+def _sparsity(text: str, name: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"{name} must be a number in [0, 1), got {text!r}") from None
+
+
+def _bits(text: str, name: str) -> int:
+    match = re.fullmatch(r"(-?[0-9]{1,9})bit", text)
+    if match is None:
+        raise SettingsError(f"{name} must be given like 5bit, got {text!r}")
+    return int(match[1])
+
+
+def _text(value: float) -> str:
+    return f"{value}bit" if isinstance(value, int) else repr(value)
+
+
+def _of(what: str, key: str) -> str:
+    return what if key == PLAIN else f"{what} of {key}"

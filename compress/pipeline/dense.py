@@ -1,0 +1,105 @@
+"""The dense network that a run begins with: random, published, from a file, or trained here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from compress import files
+from compress.errors import DataError, OutputError, SettingsError
+from compress.pipeline.subject import Data, Subject
+from compress.recipe import Recipe
+from compress.training.settings import TrainSettings
+
+_NAMED = ("pretrained", "random", "trained")
+Source = Literal["pretrained", "random", "trained"] | Path
+
+
+def source_of(recipe: Recipe, subject: Subject) -> Source:
+    """Return where the dense weights come from; raise `SettingsError` where nothing is said."""
+    match recipe.weights:
+        case "pretrained" | "random":
+            return recipe.weights
+        case "trained":
+            if subject.task is None:
+                raise SettingsError("weights must be trained on a task; give --task")
+            return "trained"
+        case None if subject.is_pretrained:
+            return "pretrained"
+        case None if subject.task is not None:
+            return "trained"
+        case None:
+            raise SettingsError(
+                f"{subject.name} has no published weights; give --task to train it on, "
+                "or --weights random|FILE"
+            )
+        case file:
+            return Path(file)
+
+
+def weights_file(path: Path, model: nn.Module) -> None:
+    """Load a safetensors state dict into a model.
+
+    Raises:
+        DataError: when the file cannot be read or does not fit the model.
+    """
+    if not path.is_file():
+        raise DataError(f"weights {path} is not a file; the names are {', '.join(_NAMED)}")
+    try:
+        safetensors.torch.load_model(model, path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"weights {path} is not a safetensors file: {error}") from error
+    except RuntimeError as error:  # names or shapes differ
+        lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+        raise DataError(f"weights {path} do not fit the model: {lines[0][:200]}") from error
+
+
+def baseline_file(subject: Subject, data: Data, settings: TrainSettings, seed: int) -> Path:
+    """Return where the trained baseline is kept: by content of all that decides it."""
+    assert data.train is not None
+    content = {
+        "model": subject.name,
+        "task": data.task.name,
+        "classes": len(data.classes),
+        "settings": asdict(settings),
+        "augmentation": dict(data.task.augmentation),
+        "preprocessing": data.preprocessing.to_json(),
+        "labels": hashlib.sha256(data.train.labels.tobytes()).hexdigest(),
+        "seed": seed,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    cache = os.environ.get("COMPRESS_CACHE") or Path.home() / ".cache" / "compress"
+    return Path(cache) / "models" / f"{subject.name}-{data.task.name}-{digest[:16]}.safetensors"
+
+
+def trained(file: Path, model: nn.Module, train: Callable[[], object]) -> None:
+    """Load the baseline that is kept in `file`, or train it and keep it there."""
+    if file.is_file():
+        try:
+            weights_file(file, model)
+        except DataError as error:
+            raise DataError(f"{error}; delete it to train it anew") from error
+        return
+    train()
+    try:
+        state = {name: held.contiguous().clone() for name, held in model.state_dict().items()}
+        files.write_bytes(file, safetensors.torch.save(state))
+    except OutputError as error:
+        raise OutputError(f"{error} (or set $COMPRESS_CACHE)") from error
+
+
+def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Build a network whose random weights follow from `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()

@@ -1,0 +1,151 @@
+"""What the stages left, put together as the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compress import files, recipe as recipes
+from compress.artifact.archive import Archive
+from compress.errors import MissingExtraError
+from compress.measure import size
+from compress.pipeline.subject import Data, Subject
+from compress.recipe import Recipe
+from compress.report import page
+from compress.report.data import (
+    Accuracy,
+    Histogram,
+    Layer,
+    LayerHistograms,
+    Ledger,
+    Parity,
+    Report,
+    Stage,
+    StepAccuracy,
+)
+
+_PACKAGES = ("compress-toolkit", "torch", "onnx", "onnxruntime", "onnxscript", "numpy", "numba")
+
+Facts = Mapping[str, Any]
+
+
+def report(
+    recipe: Recipe,
+    subject: Subject,
+    data: Data | None,
+    device: str,
+    file: Archive,
+    facts: Mapping[str, Facts],
+) -> Report:
+    """Put a run's facts together.
+
+    Args:
+        recipe: of the run.
+        subject: what it worked on.
+        data: that was measured on.
+        device: that was trained on.
+        file: that ships.
+        facts: of each stage, by name, in order.
+    """
+    return Report(
+        model=subject.name,
+        task=recipe.task,
+        seed=recipe.seed,
+        recipe=recipes.to_mapping(recipe),
+        versions=_versions(),
+        device=device,
+        params=facts["dense"]["params"],
+        dense_bytes=facts["dense"]["bytes"],
+        artifact_bytes=file.container.n_bytes,
+        paper_bytes=size.paper_bytes(file),
+        ledger=Ledger(**{kind: file.ledger[kind] for kind in Ledger.__dataclass_fields__}),
+        accuracy=_accuracy(data, facts),
+        parity=Parity(max_abs=facts["check"]["max_abs"], max_rel=facts["check"]["max_rel"]),
+        stages=tuple(
+            Stage(
+                name=name,
+                seconds=stage["seconds"],
+                peak_rss_bytes=stage["peak_rss_bytes"],
+                size_bytes=stage.get("size_bytes"),
+            )
+            for name, stage in facts.items()
+        ),
+        layers=_layers(file, facts),
+        histograms=_histograms(facts),
+    )
+
+
+def write(done: Report, out: Path) -> None:
+    """Write report.json, and report.html where what draws it is installed."""
+    files.write_text(out / "report.json", done.to_json())
+    try:
+        files.write_text(out / "report.html", page.render(done))
+    except MissingExtraError:
+        (out / "report.html").unlink(missing_ok=True)  # one of an earlier run would be wrong
+
+
+def _accuracy(data: Data | None, facts: Mapping[str, Facts]) -> Accuracy:
+    if data is None:
+        reason = "no data was given; name a task with --task"
+        return Accuracy(metric="accuracy", dense=None, compressed=None, reason=reason)
+    return Accuracy(
+        metric=data.task.metric,
+        dense=facts["dense"]["accuracy"]["test"],
+        compressed=facts["check"]["accuracy"]["test"],
+        part="test",
+        n=len(data.test),
+        steps=tuple(
+            StepAccuracy(stage=name, part="validation", value=stage["accuracy"]["validation"])
+            for name, stage in facts.items()
+            if "validation" in stage.get("accuracy", {})
+        ),
+    )
+
+
+def _layers(file: Archive, facts: Mapping[str, Facts]) -> tuple[Layer, ...]:
+    kinds: Mapping[str, str] = facts["export"]["kinds"]
+    reasons: dict[str, str] = dict(facts["export"]["unchanged"])
+    for stage in ("prune", "share"):
+        for name, reason in facts.get(stage, {}).get("skipped", {}).items():
+            reasons.setdefault(name, reason)
+    return tuple(
+        Layer(
+            name=tensor.name,
+            kind=kinds.get(tensor.name, "other"),
+            shape=tensor.shape,
+            weights=tensor.weights,
+            nonzero=tensor.nonzero,
+            distinct=tensor.distinct,
+            bytes=tensor.n_bytes,
+            skipped=reasons.get(tensor.name),
+        )
+        for tensor in size.tensor_sizes(file)
+    )
+
+
+def _histograms(facts: Mapping[str, Facts]) -> tuple[LayerHistograms, ...]:
+    before, after = facts["dense"]["histograms"], facts["export"]["histograms"]
+    centroids = facts["export"]["centroids"]
+    return tuple(
+        LayerHistograms(
+            name=name,
+            before=msgspec.convert(before[name], Histogram),
+            after=msgspec.convert(after[name], Histogram),
+            centroids=tuple(centroids.get(name, ())),
+        )
+        for name in before
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

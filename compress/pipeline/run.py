@@ -1,0 +1,339 @@
+"""The stages of a run, in their order: dense, prune, share, export, pack, check, report."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from compress import files, recipe as recipes
+from compress.artifact import archive, convert
+from compress.constraints import Shared, constraints_of
+from compress.errors import SettingsError
+from compress.export.onnx import export
+from compress.measure import accuracy, size
+from compress.passes.prune import OnStep, prune
+from compress.passes.share import share
+from compress.passes.weights import weights_of
+from compress.pipeline import dense, outcome
+from compress.pipeline.subject import Data, Subject, load_data
+from compress.pipeline.work import Work
+from compress.recipe import Recipe
+from compress.report.data import MAX_HISTOGRAMS, Report, histogram
+from compress.runtime import load
+from compress.training import checkpoint
+from compress.training.evaluate import accuracy as torch_accuracy
+from compress.training.fit import FitReport, fit
+from compress.training.settings import TrainSettings
+
+_EXAMPLES = 2  # samples that torch and ONNX Runtime are compared on, and the exporter traces
+
+
+class Notify(Protocol):
+    """Who is told how a run goes."""
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Enter and leave a stage."""
+
+    def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+        """Tell the progress within a stage."""
+
+
+class Silent:
+    """Nobody is told."""
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
+    def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+        """Do nothing."""
+
+
+def run(
+    recipe: Recipe, subject: Subject, out: Path, *, resume: bool = False, notify: Notify | None = None
+) -> Report:
+    """Carry out a recipe; the results are files in `out`, which the report counts.
+
+    Args:
+        recipe: what to do.
+        subject: the network and the data that the recipe names.
+        out: folder of the results; it is made.
+        resume: go on with a run that was ended early; the result has the same bytes.
+        notify: is told how the run goes.
+
+    Raises:
+        CompressError: what went wrong, in one line.
+    """
+    source = dense.source_of(recipe, subject)
+    text = recipes.to_yaml(recipe)
+    work = Work(out, text, resume=resume)
+    files.write_text(out / "recipe.yaml", text)
+    return _Run(recipe, subject, source, out, work, notify or Silent()).report()
+
+
+class _Run:
+    """One run; each stage leaves facts in the work folder, and is skipped where they are there."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        subject: Subject,
+        source: dense.Source,
+        out: Path,
+        work: Work,
+        notify: Notify,
+    ) -> None:
+        self.recipe, self.subject, self.source = recipe, subject, source
+        self.out, self.work, self.notify = out, work, notify
+        self.device = _device(recipe.device)
+        self.data = load_data(subject)
+        self.model: nn.Module | None = None
+        self.onnx = out / f"{subject.name}.onnx"
+        self.file = out / f"{subject.name}.safetensors"
+
+    def report(self) -> Report:
+        """Carry out all stages and write the report."""
+        stages: list[tuple[str, Callable[[dict[str, Any]], None]]] = [("dense", self.dense)]
+        if self.recipe.prune is not None:
+            stages.append(("prune", self.prune))
+        if self.recipe.quantize is not None:
+            stages.append(("share", self.share))
+        stages += [("export", self.export), ("pack", self.pack), ("check", self.check)]
+        for position, (name, act) in enumerate(stages):
+            if self.work.facts(name) is None:
+                with self.notify.stage(name), self.work.stage(name) as record:
+                    self._recover([earlier for earlier, _ in stages[:position]], name)
+                    act(record)
+        facts = {name: self.work.facts(name) or {} for name, _ in stages}
+        with self.notify.stage("report"):
+            report = outcome.report(
+                self.recipe, self.subject, self.data, str(self.device), archive.read(self.file), facts
+            )
+            outcome.write(report, self.out)
+        self.work.discard()
+        return report
+
+    def dense(self, record: dict[str, Any]) -> None:
+        """Build the network with its dense weights, and measure it."""
+        model = self._dense_model()
+        state = model.state_dict().values()
+        record["params"] = sum(p.numel() for p in model.parameters())
+        record["bytes"] = sum(t.nbytes for t in {t.data_ptr(): t for t in state}.values())
+        record["histograms"] = _histograms(model)
+        self._measure(model, record, test=True)
+
+    def prune(self, record: dict[str, Any]) -> None:
+        """Prune, while fine-tuning where there is data to train on."""
+        assert self.recipe.prune is not None
+        settings, train = self.recipe.prune, self._training("prune", self.recipe.fine_tune)
+        fine_tune = None
+        if train is not None:
+
+            def fine_tune(model: nn.Module, on_step: OnStep | None) -> FitReport:
+                return self._fit("prune", model, train, on_step)
+
+        _, pruned = prune(self._model, settings, fine_tune=fine_tune)
+        self._finish_pass("prune", record, pruned, trained=train is not None)
+
+    def share(self, record: dict[str, Any]) -> None:
+        """Share weights, then train the centroids where there is data to train on."""
+        assert self.recipe.quantize is not None
+        _, shared = share(self._model, self.recipe.quantize, seed=self.recipe.seed)
+        train = self._training("share", self.recipe.centroids)
+        if train is not None:
+            self._fit("share", self._model, train, None)
+        self._finish_pass("share", record, shared, trained=train is not None)
+
+    def export(self, record: dict[str, Any]) -> None:
+        """Write the ONNX file, and what torch makes of the examples."""
+        model = self._model.cpu()
+        inputs = torch.from_numpy(self._examples())
+        with torch.inference_mode():
+            outputs = model(inputs)
+        record["histograms"] = _histograms(model)
+        record["centroids"] = {
+            name: constraint.codebook.tolist()
+            for name, constraint in constraints_of(model).by_name.items()
+            if isinstance(constraint, Shared)
+        }
+        record["kinds"] = {weight.name: weight.kind for weight in weights_of(model)[0]}
+        record["unchanged"] = {skipped.name: skipped.reason for skipped in weights_of(model)[1]}
+        self.work.save_arrays("examples", {"input": inputs.numpy(), "output": outputs.numpy()})
+        export(model, [inputs], self.onnx, self.recipe.onnx)
+        self.model = None  # the ONNX file holds it from here on
+        del model
+        gc.collect()
+
+    def pack(self, record: dict[str, Any]) -> None:
+        """Code the ONNX file."""
+        facts: dict[str, Any] = {"model": self.subject.name}
+        if self.data is not None:
+            facts |= self.data.facts | {"task": self.data.task.name}
+        convert.pack(self.onnx, self.file, facts)
+        record["size_bytes"] = self.file.stat().st_size
+
+    def check(self, record: dict[str, Any]) -> None:
+        """Load the file that ships, compare it with torch, and measure it."""
+        session = load(self.file)
+        examples = self.work.load_arrays("examples")
+        found = session.run({session.inputs[0].name: examples["input"]})[session.outputs[0].name]
+        difference = float(np.abs(found - examples["output"]).max())
+        record["max_abs"] = difference
+        record["max_rel"] = difference / max(float(np.abs(examples["output"]).max()), 1e-30)
+        if self.data is not None:
+            right = accuracy.top1(
+                session, self.data.test, self.data.preprocessing, progress=self._tell
+            )
+            record["accuracy"] = {"test": right / len(self.data.test)}
+
+    @property
+    def _model(self) -> nn.Module:
+        assert self.model is not None
+        return self.model
+
+    def _recover(self, done: list[str], stage: str) -> None:
+        """Bring the model to where the stages that are done left it, after a resume."""
+        if self.model is not None or stage in ("dense", "pack", "check"):
+            return
+        saved = [name for name in done if self.work.path(f"{name}.model").is_file()]
+        if saved:
+            model = self._built()
+            state = safetensors.torch.load_file(self.work.path(f"{saved[-1]}.model"))
+            checkpoint.restore(model, state)
+        else:
+            model = self._dense_model()
+        self.model = model
+        # Passes without training are quick and give the same again.
+        for name in done[done.index(saved[-1]) + 1 if saved else 1 :]:
+            {"prune": self.prune, "share": self.share}[name]({})
+
+    def _built(self) -> nn.Module:
+        return dense.seeded(self.subject.build, self.recipe.seed)
+
+    def _dense_model(self) -> nn.Module:
+        model = self.model = self._built()
+        match self.source:
+            case "random":
+                pass
+            case "pretrained":
+                self.subject.load_pretrained(model)
+            case "trained":
+                self._train_baseline(model)
+            case path:
+                dense.weights_file(path, model)
+        return model
+
+    def _train_baseline(self, model: nn.Module) -> None:
+        data = self.data
+        assert data is not None
+        if data.train is None:
+            raise SettingsError(
+                f"task {data.task.name} has no training part to train {self.subject.name} on; "
+                "use --weights pretrained|random|FILE"
+            )
+        settings = self.recipe.baseline or _train_settings(data, "baseline", self.subject.name)
+        file = dense.baseline_file(self.subject, data, settings, self.recipe.seed)
+        dense.trained(file, model, lambda: self._fit("dense", model, settings, None))
+
+    def _training(
+        self, stage: Literal["prune", "share"], given: TrainSettings | None
+    ) -> TrainSettings | None:
+        """Return how a pass is followed by training, or None where it is not."""
+        data, epochs = self.data, self.recipe.epochs
+        if data is None or data.train is None or epochs == 0:
+            return None
+        kind: Literal["fine_tune", "centroids"] = "fine_tune" if stage == "prune" else "centroids"
+        settings = given or _train_settings(data, kind, self.subject.name)
+        return settings if epochs is None else replace(settings, epochs=epochs)
+
+    def _fit(
+        self, stage: str, model: nn.Module, settings: TrainSettings, on_step: OnStep | None
+    ) -> FitReport:
+        assert self.data is not None
+        assert self.data.train is not None
+        return fit(
+            model,
+            settings,
+            train=self.data.train,
+            validation=self.data.validation,
+            preprocessing=self.data.preprocessing,
+            augmentation=self.data.task.augmentation,
+            seed=self.recipe.seed,
+            device=self.device,
+            checkpoint=self.work.path(f"{stage}.fit"),
+            on_step=on_step,
+            progress=self.notify.step,
+        )
+
+    def _finish_pass(
+        self, stage: str, record: dict[str, Any], done: Any, *, trained: bool
+    ) -> None:
+        """Keep what training made, and measure the step."""
+        model = self._model
+        if trained:
+            saved = safetensors.torch.save(checkpoint.snapshot(model))
+            files.write_bytes(self.work.path(f"{stage}.model"), saved)
+            self.work.path(f"{stage}.fit").unlink(missing_ok=True)
+        record["skipped"] = {skipped.name: skipped.reason for skipped in done.skipped}
+        state = {t.data_ptr(): t for t in model.state_dict().values() if t.is_floating_point()}
+        record["size_bytes"] = size.packed_bytes(t.cpu().float().numpy() for t in state.values())
+        self._measure(model, record, test=False)
+
+    def _measure(self, model: nn.Module, record: dict[str, Any], *, test: bool) -> None:
+        """Measure on the validation part, and on the test part only what is compared with it."""
+        if self.data is None:
+            return
+        parts = {"validation": self.data.validation, "test": self.data.test if test else None}
+        record["accuracy"] = {
+            part: torch_accuracy(model, samples, self.data.preprocessing, device=self.device)
+            for part, samples in parts.items()
+            if samples is not None
+        }
+
+    def _examples(self) -> NDArray[np.float32]:
+        if self.data is not None:
+            chosen = np.arange(min(_EXAMPLES, len(self.data.test)))
+            return self.data.preprocessing(self.data.test.images(chosen))
+        random = np.random.default_rng(self.recipe.seed)
+        return random.standard_normal((_EXAMPLES, *self.subject.input_shape), np.float32)
+
+    def _tell(self, done: int, total: int) -> None:
+        self.notify.step(done, total, {})
+
+
+def _train_settings(
+    data: Data, stage: Literal["baseline", "fine_tune", "centroids"], model: str
+) -> TrainSettings:
+    """Return the task's own settings, which were tuned on its validation part."""
+    fields: dict[str, Any] = dict(data.task.training(stage, model))
+    return TrainSettings(**fields)
+
+
+def _device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device cuda is not available here; use --device cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _histograms(model: nn.Module) -> dict[str, Any]:
+    """Count the values of the largest weights."""
+    weights = sorted(weights_of(model)[0], key=lambda weight: -weight.parameter.numel())
+    found: dict[str, Tensor] = {w.name: w.parameter.detach() for w in weights[:MAX_HISTOGRAMS]}
+    return {name: _histogram(held) for name, held in found.items()}
+
+
+def _histogram(held: Tensor) -> dict[str, Any]:
+    counted = histogram(held.float().cpu().numpy())
+    return {key: getattr(counted, key) for key in ("lo", "hi", "counts", "zeros")}

@@ -1,0 +1,68 @@
+"""What a run works on: a network and its data. The command line takes both from the zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.errors import DataError
+from compress.preprocess import Preprocessing
+from compress.training.task import Samples, Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A network by name, and a task if there is one."""
+
+    name: str
+    input_shape: tuple[int, ...]  #: of one sample
+    build: Callable[[], nn.Module]  #: with random weights from torch's global generator
+    load_pretrained: Callable[[nn.Module], None]
+    is_pretrained: bool  #: there are published weights, made for the task at hand
+    task: Task | None
+    root: Path  #: of the data sets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A task's parts, loaded."""
+
+    task: Task
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    train: Samples | None
+    validation: Samples | None
+    test: Samples
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what a compressed file tells of the data."""
+        return {"preprocessing": self.preprocessing.to_json(), "labels": list(self.classes)}
+
+
+def load_data(subject: Subject) -> Data | None:
+    """Load the subject's task, if it has one.
+
+    Raises:
+        DataError: when the task has no part to measure on.
+    """
+    task, root = subject.task, subject.root
+    if task is None:
+        return None
+    channels, height, width = subject.input_shape
+    test = task.load("test", root)
+    if test is None:
+        raise DataError(f"task {task.name} has no part to measure on in {root}")
+    return Data(
+        task=task,
+        classes=task.classes(root),
+        preprocessing=Preprocessing.from_json(task.preprocessing((channels, height, width))),
+        train=task.load("train", root),
+        validation=task.load("validation", root),
+        test=test,
+    )

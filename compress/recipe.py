@@ -1,0 +1,123 @@
+"""The settings of a run: one record, in YAML and back, and where the command line's help is from.
+
+It imports no torch, so that `compress --help` and a bad recipe answer at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from compress.errors import DataError, SettingsError, require
+from compress.export.settings import OnnxSettings
+from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.targets import Targets, bits_targets, sparsity_targets
+from compress.training.settings import TrainSettings
+
+_TARGETS = {("prune", "sparsity"): sparsity_targets, ("quantize", "bits"): bits_targets}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that decides the result of a run."""
+
+    model: str  #: name of a row of the zoo
+    #: pretrained, random, trained (a dense baseline on the task, made once and kept), or a
+    #: safetensors file; by default pretrained, or trained where a task can be trained on
+    weights: str | None = None
+    task: str | None = None  #: digits, mnist or imagefolder; without one nothing is trained
+    data: str | None = None  #: root of the data sets
+    prune: PruneSettings | None = None  #: weights to zero: 0.9, or conv=0.6,fc=0.92
+    quantize: ShareSettings | None = None  #: bits of shared weights: 5bit, or conv=8bit,fc=5bit
+    baseline: TrainSettings | None = None  #: training of the dense baseline; else the task's own
+    fine_tune: TrainSettings | None = None  #: training after pruning; else the task's own
+    centroids: TrainSettings | None = None  #: training of the centroids; else the task's own
+    epochs: int | None = None  #: of fine-tuning and of the centroids' training, 0 for none
+    onnx: OnnxSettings = OnnxSettings()  # noqa: RUF009  (frozen)
+    seed: int = 0  #: of every random step
+    device: Literal["auto", "cpu", "cuda"] = "auto"  #: what to train on
+
+    def __post_init__(self) -> None:
+        require(bool(re.fullmatch(r"[\w.-]+", self.model)), "model", "a name", self.model)
+        require(self.seed >= 0, "seed", "0 or more", self.seed)
+        require(self.epochs is None or self.epochs >= 0, "epochs", "0 or more", self.epochs)
+        trains = self.epochs is not None or self.fine_tune is not None or self.centroids is not None
+        require(
+            self.task is not None or not trains, "task", "given where there is training", self.task
+        )
+
+
+def from_mapping(data: Mapping[str, Any]) -> Recipe:
+    """Check settings as JSON's types; raise `SettingsError` with the key that is wrong."""
+    plain = dict(data)
+    for (section, key), parse in _TARGETS.items():
+        value = plain.get(section)
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            value = {key: value}
+        if isinstance(value, Mapping):
+            plain[section] = {**value, **_parsed(value, key, parse)}
+    unknown = plain.keys() - {field.name for field in fields(Recipe)}
+    require(not unknown, "recipe", "without unknown settings", ", ".join(sorted(map(str, unknown))))
+    try:
+        return msgspec.convert(plain, Recipe)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"recipe: {error}") from error
+
+
+def to_mapping(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings as JSON's types; `from_mapping` gives them back."""
+    data: dict[str, Any] = msgspec.to_builtins(recipe)
+    for section, key in _TARGETS:
+        settings = getattr(recipe, section)
+        if settings is not None:
+            data[section][key] = str(getattr(settings, key))
+    return data
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe from YAML; raise `DataError` or `SettingsError` where it is none."""
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"recipe {path} cannot be read: {error}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SettingsError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from error
+    require(isinstance(data, dict), f"recipe {path}", "settings by name", type(data).__name__)
+    return from_mapping(data)
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """Return the recipe as YAML, settings that are not given left out."""
+    given = {key: value for key, value in to_mapping(recipe).items() if value is not None}
+    text: str = yaml.safe_dump(given, sort_keys=False)
+    return text
+
+
+def documented(cls: type) -> dict[str, str]:
+    """Return what the `#:` comments of a settings class say of each field."""
+    assert is_dataclass(cls)
+    texts: dict[str, str] = {}
+    above: list[str] = []
+    for line in inspect.getsource(cls).splitlines():
+        code, mark, comment = line.partition("#:")
+        field = re.match(r"    (\w+):", code)
+        if mark and not code.strip():
+            above.append(comment.strip())
+        elif field:
+            texts[field[1]] = " ".join([*above, comment.strip()]).strip()
+            above = []
+    return texts
+
+
+def _parsed(value: Mapping[str, Any], key: str, parse: Any) -> dict[str, Any]:
+    if not isinstance(value.get(key), (str, int, float)):
+        return {}
+    targets: Targets[Any] = parse(str(value[key]))
+    return {key: msgspec.to_builtins(targets)}

@@ -1,0 +1,378 @@
+"""A second reader of compressed files, slow and plain, written from SPEC.md alone.
+
+It shares no code with `compress`: where both agree, the page says what the files are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import struct
+
+import onnx
+
+# data_type -> (bits, item width, is float)
+TYPES = {
+    **dict.fromkeys([1], (32, 4, True)),
+    **dict.fromkeys([10, 16], (16, 2, True)),
+    **dict.fromkeys([11], (64, 8, True)),
+    **dict.fromkeys([14], (64, 4, True)),
+    **dict.fromkeys([15], (128, 8, True)),
+    **dict.fromkeys([4, 5], (16, 2, False)),
+    **dict.fromkeys([6, 12], (32, 4, False)),
+    **dict.fromkeys([7, 13], (64, 8, False)),
+    **dict.fromkeys([2, 3, 9, 17, 18, 19, 20, 24], (8, 1, False)),
+    **dict.fromkeys([21, 22, 23], (4, 1, False)),
+    **dict.fromkeys([25, 26], (2, 1, False)),
+}
+FIELDS = {
+    "float_data": "f",
+    "int32_data": "i",
+    "int64_data": "q",
+    "double_data": "d",
+    "uint64_data": "Q",
+}
+NARROW = {
+    **{("int32_data", kind): "B" for kind in (2, 9, *range(17, 27))},
+    **{("int32_data", kind): "H" for kind in (4, 10, 16)},
+    ("int32_data", 3): "b",
+    ("int32_data", 5): "h",
+    ("uint64_data", 12): "I",
+}
+POOLS = [(1, False), (2, False), (4, False), (8, False), (2, True), (4, True), (8, True)]
+
+
+class RefusedError(Exception):
+    """The file breaks the format."""
+
+
+def must(ok, what):
+    if not ok:
+        raise RefusedError(what)
+
+
+def read(data: bytes, *, check: bool = True) -> tuple[dict, onnx.ModelProto]:
+    """Return the metadata and the model of a compressed file."""
+    streams, facts = container(data, check=check)
+    return facts, model(streams, len(data))
+
+
+def container(data, *, check):
+    must(len(data) >= 8, "no header")
+    (size,) = struct.unpack_from("<Q", data)
+    must(size <= len(data) - 8, "header cut short")
+    header = json.loads(data[8 : 8 + size])
+    body = data[8 + size :]
+    entries = header.pop("__metadata__", {})
+    must(list(entries) == ["compress"], "one metadata entry")
+    text = entries["compress"]
+    must(len(text.encode()) <= 1 << 20, "metadata too large")
+    facts = json.loads(text)
+    must(facts["format"] == 1, "format")
+    streams = {}
+    for name, entry in header.items():
+        must(entry["dtype"] == "U8" and len(entry["shape"]) == 1, "streams are bytes")
+        begin, end = entry["data_offsets"]
+        streams[name] = body[begin:end]
+    before, after = text[:-77], text[-77:]
+    must(after[:11] == ',"sha256":"' and after[-2:] == '"}', "sha256 comes last")
+    parts = [before.encode()]
+    for name in sorted(streams, key=str.encode):
+        parts += [name.encode(), streams[name]]
+    digest = hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts))
+    must(not check or digest.hexdigest() == after[11:-2], "sha256")
+    return streams, facts
+
+
+def model(streams, file_size):
+    graph = lzma_decode(streams.pop("graph", b""))
+    proto = onnx.ModelProto.FromString(graph)
+    missing = [t for t in walk(proto) if misses_data(t)]
+    sizes = [size_of(tensor) for tensor in missing]
+    must(sum(sizes) <= (1 << 28) + 10_000 * file_size, "too much")
+    small = Bytes(streams.pop("small", b""))
+    pooled = {item: [] for item in POOLS}
+    decoded = [b""] * len(missing)
+    for i, (tensor, size) in enumerate(zip(missing, sizes, strict=True)):
+        name = tensor.name if isinstance(tensor.name, str) else ""
+        _, width, is_float = TYPES[tensor.data_type]
+        own = streams.pop(f"{i}:{name}", None)
+        if own is None and small.peek() == 16:
+            small.byte()
+            pooled[width, is_float].append((i, size // width))
+            continue
+        source = small if own is None else Bytes(own)
+        items = tensor_items(source, list(tensor.dims), size // width, width, is_float)
+        decoded[i] = joined(items, width)
+        must(own is None or source.is_empty(), "bytes left over in a stream")
+    for (width, is_float), members in pooled.items():
+        if members:
+            items = planes(small, sum(count for _, count in members), width, is_float)
+            for i, count in members:
+                decoded[i] = joined(items[:count], width)
+                items = items[count:]
+    must(small.is_empty(), "bytes left over in small")
+    must(not streams, "streams left over")
+    for tensor, data in zip(missing, decoded, strict=True):
+        restore(tensor, data)
+    return proto
+
+
+def lzma_decode(stream):
+    limit = min((1 << 20) + 1024 * len(stream), 1 << 28)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
+    decoder.decompress(bytes([4, 0, 0, 16, 0]) + b"\xff" * 8, 0)
+    data = decoder.decompress(stream, limit)
+    must(decoder.eof and not decoder.unused_data, "graph")
+    return data
+
+
+def walk(message):
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
+    for field in sorted(message.DESCRIPTOR.fields, key=lambda field: field.number):
+        if field.message_type is None:
+            continue
+        value = getattr(message, field.name)
+        if not hasattr(value, "ListFields"):
+            for element in value:
+                yield from walk(element)
+        elif message.HasField(field.name):
+            yield from walk(value)
+
+
+def misses_data(tensor):
+    must(tensor.data_location != onnx.TensorProto.EXTERNAL, "data in another file")
+    if tensor.data_type not in TYPES or len(tensor.dims) > 64 or any(d < 1 for d in tensor.dims):
+        return False
+    if size_of(tensor) < 64 or tensor.HasField("raw_data"):
+        return False
+    if any(len(getattr(tensor, field)) for field in FIELDS):
+        return False
+    if not tensor.external_data:
+        return True
+    entry = tensor.external_data[0]
+    if entry.key != "compress.field" or entry.value not in FIELDS:
+        return False
+    width = struct.calcsize("<" + element_format(tensor, entry.value))
+    must(size_of(tensor) % width == 0, "size is no multiple of the element")
+    return True
+
+
+def size_of(tensor):
+    elements = 1
+    for size in tensor.dims:
+        elements *= size
+    return (elements * TYPES[tensor.data_type][0] + 7) // 8
+
+
+def element_format(tensor, field):
+    return NARROW.get((field, tensor.data_type), FIELDS[field])
+
+
+def restore(tensor, data):
+    if not tensor.external_data:
+        tensor.raw_data = data
+        return
+    field = tensor.external_data[0].value
+    elements = [e for (e,) in struct.iter_unpack("<" + element_format(tensor, field), data)]
+    getattr(tensor, field).extend(elements)
+    tensor.ClearField("external_data")
+
+
+def tensor_items(source, dims, count, width, is_float):
+    head = source.byte()
+    must(head < 16 and head % 4 < 3, "head")
+    kind, transposed, has_codebook = head % 4, head & 4, head & 8
+    n = count
+    has_value = range(count)
+    if kind:
+        n = source.number()
+        must(n <= count, "too many values")
+    if kind == 1:
+        g, m = source.byte(), source.number()
+        must(1 <= g <= 16, "bits of a gap")
+        must(m <= n + count // (2**g - 1), "too many gaps")
+        gaps = symbols(source, m)
+    if kind == 2:
+        mask = byte_symbols(source, (count + 7) // 8)
+    if has_codebook:
+        k = source.number()
+        must(1 <= k <= min(n, 65536), "size of the codebook")
+        codebook = planes(source, k, width, is_float)
+        must(all(a < b for a, b in zip(codebook, codebook[1:], strict=False)), "codebook order")
+        codes = symbols(source, n)
+        must(all(code < k for code in codes), "code")
+        values = [codebook[code] for code in codes]
+    else:
+        values = planes(source, n, width, is_float)
+    if kind == 1:
+        has_value = gap_positions(gaps, 2**g - 1, count)
+    if kind == 2:
+        ones = [8 * j + b for j, byte in enumerate(mask) for b in range(8) if byte >> b & 1]
+        must(all(p < count for p in ones), "padding of the mask")
+        has_value = ones
+    must(len(has_value) == n, "number of values")
+    items = [0] * count
+    if not transposed:
+        for p, value in zip(has_value, values, strict=True):
+            items[p] = value
+        return items
+    must(kind, "all positions have no other order")
+    must(len(dims) > 1 and dims[0] > 1 and count % dims[0] == 0, "no transposed order")
+    rows = dims[0]
+    columns = count // rows
+    must(columns > 1, "no transposed order")
+    for p, value in zip(has_value, values, strict=True):
+        items[p % rows * columns + p // rows] = value
+    return items
+
+
+def gap_positions(gaps, filler, count):
+    places, position = [], 0
+    for s in gaps:
+        must(s <= filler, "gap")
+        position += s
+        must(position < count or s == filler, "gaps run over the end")
+        if s < filler:
+            places.append(position)
+            position += 1
+        must(position <= count, "gaps run over the end")
+    must(not gaps or gaps[-1] != filler, "a filler at the end")
+    return places
+
+
+def planes(source, n, width, is_float):
+    streams = [byte_symbols(source, n) for _ in range(width)]
+    items = [int.from_bytes(bytes(item), "little") for item in zip(*streams, strict=True)]
+    if is_float:
+        items = [item >> 1 | (item & 1) << (8 * width - 1) for item in items]
+    return items
+
+
+def joined(items, width):
+    return b"".join(item.to_bytes(width, "little") for item in items)
+
+
+def byte_symbols(source, n):
+    return symbols(source, n, limit=256)
+
+
+def symbols(source, n, limit=65536):
+    kind = source.byte()
+    must(kind < 3, "kind of stream")
+    if kind == 0:
+        s = source.number()
+        must(s < limit, "constant")
+        return [s] * n
+    if kind == 1:
+        b = source.byte()
+        must(1 <= b <= 16 and 2**b <= limit, "bits of a field")
+        bits = Bits(source.take((n * b + 7) // 8))
+        out = [sum(bits.next() << i for i in range(b)) for _ in range(n)]
+        bits.finish()
+        return out
+    size_of_alphabet = source.number()
+    must(2 <= size_of_alphabet <= limit, "alphabet")
+    lengths = code_lengths(source, size_of_alphabet)
+    data = Bytes(source.take(source.number()))
+    chunks = [min(65536, n - begin) for begin in range(0, n, 65536)]
+    sizes = [int.from_bytes(data.take(4), "little") for _ in chunks[:-1]]
+    by_word = codewords(lengths)
+    out = []
+    for i, chunk in enumerate(chunks):
+        bits = Bits(data.take(sizes[i]) if i < len(sizes) else data.rest())
+        for _ in range(chunk):
+            word = (0, 0)
+            while word not in by_word:
+                word = (word[0] + 1, word[1] << 1 | bits.next())
+            out.append(by_word[word])
+        bits.finish()
+    must(data.is_empty(), "bytes left over behind chunks")
+    return out
+
+
+def code_lengths(source, n):
+    lengths, length = [], 0
+    bits = None
+    for _ in range(n):
+        ones = 0
+        while True:
+            if bits is None or bits.at == 8:
+                bits = Bits(source.take(1))
+            if not bits.next():
+                break
+            ones += 1
+        length += (ones + 1) // 2 if ones % 2 else -ones // 2
+        must(0 <= length <= 16, "length")
+        lengths.append(length)
+    bits.finish()
+    used = [length for length in lengths if length]
+    must(len(used) > 1 and lengths[-1] > 0, "used symbols")
+    must(sum(2 ** (16 - length) for length in used) == 2**16, "sum of lengths")
+    return lengths
+
+
+def codewords(lengths):
+    """Return symbols by (length, codeword)."""
+    found, word = {}, 0
+    for length in range(1, 17):
+        word <<= 1
+        for symbol, own in enumerate(lengths):
+            if own == length:
+                found[length, word] = symbol
+                word += 1
+    return found
+
+
+class Bytes:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        must(n <= len(self.data) - self.at, "stream cut short")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def rest(self):
+        return self.take(len(self.data) - self.at)
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def peek(self):
+        must(not self.is_empty(), "stream cut short")
+        return self.data[self.at]
+
+    def number(self):
+        value = 0
+        for i in range(9):
+            byte = self.byte()
+            value += (byte % 128) << 7 * i
+            if byte < 128:
+                must(byte or not i, "number is not the shortest")
+                return value
+        raise RefusedError("number is too long")
+
+    def is_empty(self):
+        return self.at == len(self.data)
+
+
+class Bits:
+    """The bits of some bytes, each from its lowest on; `finish` checks the padding."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def next(self):
+        must(self.at < 8 * len(self.data), "bits cut short")
+        bit = self.data[self.at // 8] >> self.at % 8 & 1
+        self.at += 1
+        return bit
+
+    def finish(self):
+        must(8 * len(self.data) - self.at < 8, "bytes left over behind bits")
+        while self.at < 8 * len(self.data):
+            must(self.next() == 0, "padding")

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from compress.preprocess import Preprocessing
+from zoo.tasks.task import Arrays
+
+
+def stripes(count: int, seed: int) -> Arrays:
+    """Make noisy images of three classes: a bright stripe lies across, upright, or nowhere."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 160, (count, 8, 8))
+    labels = np.arange(count) % 3
+    for image, label in zip(pixels, labels, strict=True):
+        place = random.integers(1, 7)
+        if label == 0:
+            image[place] += 95
+        elif label == 1:
+            image[:, place] += 95
+    return Arrays(pixels.astype(np.uint8), labels.astype(np.int64))
+
+
+@pytest.fixture
+def train() -> Arrays:
+    return stripes(200, seed=1)
+
+
+@pytest.fixture
+def validation() -> Arrays:
+    return stripes(90, seed=2)
+
+
+@pytest.fixture
+def preprocessing() -> Preprocessing:
+    return Preprocessing(mode="L", crop=(8, 8))
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    """Build a network with all that must be resumed: convolution, BatchNorm, dropout."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(96, 24),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(24, 3),
+    )
