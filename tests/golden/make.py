@@ -1,0 +1,188 @@
+"""Make the goldens of the current format: `python -m tests.golden.make`.
+
+A golden is made once, when its format is new, and stays for ever: what is there is not replaced.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from compress.artifact import archive, convert
+from compress.artifact.container import VERSION
+
+HERE = Path(__file__).parent
+METADATA = {
+    "model": "golden ä",
+    "preprocessing": {"crop": [8, 8], "mode": "L", "scale": 1 / 255},
+    "metrics": {"accuracy": 0.9, "note": None},
+}
+RNG = np.random.Generator(np.random.PCG64(7))
+NAN_PAYLOADS = np.array([0x7F800001, 0xFFC12345, 0x80000000, 1, 0x7F800000], np.uint32)
+
+
+def main() -> int:
+    """Write the golden model and its packed file."""
+    plain, packed = HERE / f"v{VERSION}.onnx", HERE / f"v{VERSION}.safetensors"
+    if plain.exists() or packed.exists():
+        sys.stderr.write(f"{plain} is there and stays\n")
+        return 1
+    model = golden_model()
+    plain.write_bytes(model.SerializeToString())
+    archive.write(packed, model, {**METADATA, **convert.describe(model)})
+    return 0
+
+
+def golden_model() -> onnx.ModelProto:
+    """Return a model with every form, type, field and place of a tensor."""
+    graph = onnx.GraphProto(name="golden")
+    graph.initializer.extend([*forms(), *types(), *fields(), *oddities()])
+    graph.sparse_initializer.append(sparse())
+    graph.node.append(helper.make_node("Constant", [], ["c"], value=tensor("c", floats(40))))
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node("Identity", [name], [f"{name}_out"])],
+            name,
+            [],
+            [helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, [30])],
+            [tensor(name, floats(30))],
+        )
+        for name in ("then", "else")
+    }
+    graph.node.append(helper.make_node("If", ["condition"], ["if"], **branches))
+    graph.node.append(
+        helper.make_node("Many", ["x"], ["y"], domain="golden", tensors=[tensor("", floats(20))])
+    )
+    graph.input.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8, None]))
+    graph.output.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, None))
+    model = helper.make_model(graph, producer_name="golden")
+    model.functions.append(
+        helper.make_function(
+            "golden",
+            "Many",
+            ["a"],
+            ["b"],
+            [helper.make_node("Constant", [], ["b"], value=tensor("in function", floats(50)))],
+            [],
+        )
+    )
+    return model
+
+
+def forms():
+    """Yield tensors that are coded in each of the forms."""
+    books = {"codebook": np.sort(floats(11)), "planes": None}
+    for name, book in books.items():
+
+        def draw(shape, book=book):
+            n = int(np.prod(shape))
+            drawn = floats(n) if book is None else book[skewed(n, len(book))]
+            return drawn.reshape(shape)
+
+        large = draw((60, 40))
+        yield tensor(f"all {name}", large)
+        yield tensor(f"gaps {name}", np.where(RNG.random((60, 40)) < 0.05, large, np.float32(0)))
+        yield tensor(f"mask {name}", np.where(RNG.random((60, 40)) < 0.45, large, np.float32(0)))
+        columns = RNG.random(40) < 0.3
+        yield tensor(f"transposed {name}", large * columns)
+        noise = RNG.random((60, 40)) < 0.8
+        yield tensor(f"transposed mask {name}", large * (columns & noise))
+    yield tensor("constant", np.full((20, 30), 0.1, np.float32))
+    yield tensor("zeros", np.zeros((20, 30), np.float32))
+    yield tensor("uniform codes", np.resize(books["codebook"][:8], 600))
+    yield tensor("long runs", np.eye(1, 30_000, 29_999, dtype=np.float32)[0])
+    yield tensor("large codebook", np.resize(floats(400), 4000))
+    yield tensor("chunks", skewed(140_000, 5).astype(np.uint8).reshape(140, 1000))
+    yield tensor("own stream", floats(2000))
+
+
+def types():
+    """Yield a tensor of each ONNX type."""
+    for size in (100, 37):
+        bits = RNG.integers(0, 256, 16 * size, np.uint8).tobytes()
+        for name, kind in TensorProto.DataType.items():
+            if kind not in (TensorProto.UNDEFINED, TensorProto.STRING):
+                width = helper.tensor_dtype_to_np_dtype(kind).itemsize
+                packing = {"INT4": 2, "UINT4": 2, "FLOAT4E2M1": 2, "INT2": 4, "UINT2": 4}
+                raw = bits[: -(-size * width // packing.get(name, 1))]
+                yield TensorProto(name=f"{name} {size}", data_type=kind, dims=[size], raw_data=raw)
+    yield tensor("bool", RNG.random(300) < 0.5)
+    yield tensor("counting", np.arange(300, dtype=np.int64))
+    yield tensor("bfloat16", floats(500).astype(ml_dtypes.bfloat16))
+    yield tensor("float16", floats(500).astype(np.float16))
+    yield tensor("float8", floats(500).astype(ml_dtypes.float8_e4m3fn))
+    yield tensor("int4", RNG.integers(-8, 8, (13, 19)).astype(ml_dtypes.int4))
+    yield tensor("uint4, few", (RNG.random((41, 9)) < 0.1).astype(ml_dtypes.uint4))
+    yield helper.make_tensor("strings", TensorProto.STRING, [2], [b"a\xff", "ä".encode()])
+
+
+def fields():
+    """Yield tensors whose data stand in each of the typed fields."""
+    yield helper.make_tensor("float_data", TensorProto.FLOAT, [6, 5], floats(30))
+    yield helper.make_tensor("double_data", TensorProto.DOUBLE, [30], floats(30).astype(float))
+    yield helper.make_tensor("int64_data", TensorProto.INT64, [30], np.arange(-15, 15))
+    yield helper.make_tensor("complex", TensorProto.COMPLEX64, [20], floats(20) * (1 + 2j))
+    for kind in ("INT32", "INT16", "INT8", "UINT16", "UINT8", "BOOL"):
+        values = np.arange(-64, 64) if kind.startswith("I") else np.arange(128)
+        kept = values % 2 if kind == "BOOL" else values
+        yield helper.make_tensor(f"int32_data {kind}", TensorProto.DataType.Value(kind), [128], kept)
+    for kind in ("FLOAT16", "BFLOAT16", "FLOAT8E5M2", "UINT4"):
+        number = TensorProto.DataType.Value(kind)
+        yield TensorProto(
+            name=f"int32_data {kind}", data_type=number, dims=[128], int32_data=range(128)
+        )
+    for kind in ("UINT32", "UINT64"):
+        number = TensorProto.DataType.Value(kind)
+        yield helper.make_tensor(f"uint64_data {kind}", number, [40], range(2**32 - 40, 2**32))
+
+
+def oddities():
+    """Yield tensors that a careless reader gets wrong."""
+    yield tensor("special", np.resize(NAN_PAYLOADS, 64).view(np.float32))
+    yield TensorProto(name="NaN", data_type=1, dims=[20], float_data=[float("nan")] * 20)
+    yield tensor("empty", np.zeros((0, 3), np.float32))
+    yield tensor("scalar", np.float32(3))
+    yield tensor("same name", floats(20))
+    yield tensor("same name", floats(21))
+    yield tensor("", floats(22))
+    yield tensor("weight/ä:日本\0", floats(1200))
+    yield TensorProto(name="63 bytes", data_type=2, dims=[63], raw_data=bytes(63))
+    yield TensorProto(name="64 bytes", data_type=2, dims=[64], raw_data=bytes(64))
+    yield TensorProto(name="wrong size", data_type=1, dims=[20], raw_data=bytes(90))
+    yield TensorProto(name="two fields", data_type=1, dims=[20], raw_data=bytes(80), float_data=[1])
+    one = TensorProto(name="location", data_type=1, dims=[20], raw_data=bytes(range(80)))
+    one.data_location = TensorProto.DEFAULT
+    yield one
+    other = TensorProto(name="entries", data_type=1, dims=[20], raw_data=bytes(range(80)))
+    other.external_data.add(key="location", value="nowhere")
+    yield other
+
+
+def sparse() -> onnx.SparseTensorProto:
+    """Return a sparse initializer: two tensors inside of a third message."""
+    values = tensor("sparse", floats(25))
+    return helper.make_sparse_tensor(values, tensor("places", np.arange(0, 100, 4)), [100])
+
+
+def tensor(name, array) -> TensorProto:
+    """Return a tensor with raw data."""
+    return numpy_helper.from_array(np.asarray(array), name)
+
+
+def floats(n):
+    """Return floats that hardly repeat."""
+    return RNG.normal(0, 0.05, n).astype(np.float32)
+
+
+def skewed(n, k):
+    """Return numbers in [0, k), the lower ones more often."""
+    return np.minimum(RNG.geometric(0.5, n) - 1, k - 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
