@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,20 @@ from compress.passes.settings import PruneSettings, ShareSettings
 from compress.passes.targets import Targets, bits_targets, sparsity_targets
 from compress.training.settings import TrainSettings
 
-_TARGETS = {("prune", "sparsity"): sparsity_targets, ("quantize", "bits"): bits_targets}
+_Parse = Callable[[str], Targets[float] | Targets[int]]
+
+_TARGETS: dict[tuple[str, str], _Parse] = {
+    ("prune", "sparsity"): sparsity_targets,
+    ("quantize", "bits"): bits_targets,
+}
+_SECTIONS = {
+    "prune": PruneSettings,
+    "quantize": ShareSettings,
+    "baseline": TrainSettings,
+    "fine_tune": TrainSettings,
+    "centroids": TrainSettings,
+    "onnx": OnnxSettings,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +53,14 @@ class Recipe:
     fine_tune: TrainSettings | None = None  #: training after pruning; else the task's own
     centroids: TrainSettings | None = None  #: training of the centroids; else the task's own
     epochs: int | None = None  #: of fine-tuning and of the centroids' training, 0 for none
+    #: form of the exported network
     onnx: OnnxSettings = OnnxSettings()  # noqa: RUF009  (frozen)
-    seed: int = 0  #: of every random step
+    seed: int = 0  #: of every random step, in [0, 2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"  #: what to train on
 
     def __post_init__(self) -> None:
         require(bool(re.fullmatch(r"[\w.-]+", self.model)), "model", "a name", self.model)
-        require(self.seed >= 0, "seed", "0 or more", self.seed)
+        require(0 <= self.seed < 2**63, "seed", "in [0, 2**63)", self.seed)
         require(self.epochs is None or self.epochs >= 0, "epochs", "0 or more", self.epochs)
         trains = self.epochs is not None or self.fine_tune is not None or self.centroids is not None
         require(
@@ -63,8 +77,10 @@ def from_mapping(data: Mapping[str, Any]) -> Recipe:
             value = {key: value}
         if isinstance(value, Mapping):
             plain[section] = {**value, **_parsed(value, key, parse)}
-    unknown = plain.keys() - {field.name for field in fields(Recipe)}
-    require(not unknown, "recipe", "without unknown settings", ", ".join(sorted(map(str, unknown))))
+    _require_known(plain, Recipe, "recipe")
+    for section, cls in _SECTIONS.items():
+        if isinstance(plain.get(section), Mapping):
+            _require_known(plain[section], cls, section)
     try:
         return msgspec.convert(plain, Recipe)
     except msgspec.ValidationError as error:
@@ -84,10 +100,10 @@ def to_mapping(recipe: Recipe) -> dict[str, Any]:
 def read(path: Path) -> Recipe:
     """Read a recipe from YAML; raise `DataError` or `SettingsError` where it is none."""
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"recipe {path} cannot be read: {error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a 13th month
         raise SettingsError(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from error
     require(isinstance(data, dict), f"recipe {path}", "settings by name", type(data).__name__)
     return from_mapping(data)
@@ -116,8 +132,13 @@ def documented(cls: type) -> dict[str, str]:
     return texts
 
 
-def _parsed(value: Mapping[str, Any], key: str, parse: Any) -> dict[str, Any]:
+def _require_known(given: Mapping[str, Any], cls: type, name: str) -> None:
+    known = [field.name for field in fields(cls)]
+    unknown = ", ".join(sorted(str(key) for key in given if key not in known))
+    require(not unknown, name, f"settings among {', '.join(known)}", unknown)
+
+
+def _parsed(value: Mapping[str, Any], key: str, parse: _Parse) -> dict[str, Any]:
     if not isinstance(value.get(key), (str, int, float)):
         return {}
-    targets: Targets[Any] = parse(str(value[key]))
-    return {key: msgspec.to_builtins(targets)}
+    return {key: msgspec.to_builtins(parse(str(value[key])))}

@@ -31,7 +31,7 @@ _POOLED = 16  # in `small`, the head of a tensor whose items stand in a pool
 _OWN_STREAM = 1 << 12  # bytes from which a tensor has a stream of its own
 # What a graph, and what all tensors together may decode to: so many bytes, and as a multiple of
 # the graph's stream or of the file. Real graphs shrink 30 to 60 times.
-_FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 10, 1 << 28
+_FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 8, 1 << 28
 _FREE_BYTES, _EXPANSION = 1 << 28, 10_000
 _POOLS = tuple(Item(width, is_float) for is_float in (False, True) for width in (1, 2, 4, 8))
 

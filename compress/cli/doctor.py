@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata, util
+from importlib import metadata
 from typing import Any
 
 import typer
@@ -15,7 +15,18 @@ from compress.cli.output import Json, grid, print_json, show
 EXAMPLE = "compress doctor"
 
 _PACKAGES = {
-    "base": ("numpy", "onnxruntime", "onnx", "safetensors", "numba", "pillow", "typer", "rich"),
+    "base": (
+        "numpy",
+        "onnxruntime",
+        "onnx",
+        "safetensors",
+        "numba",
+        "pillow",
+        "typer",
+        "rich",
+        "msgspec",
+        "pyyaml",
+    ),
     "torch": ("torch", "torchvision", "torch-pruning", "onnxscript", "scikit-learn", "accelerate"),
     "report": ("jinja2", "matplotlib"),
     "tensorrt": ("tensorrt",),
@@ -70,10 +81,8 @@ def _version(package: str) -> str | None:
 
 
 def _providers() -> list[Any]:
-    if util.find_spec("onnxruntime") is None:
+    try:
+        import onnxruntime
+    except ImportError:  # missing, or built for another machine
         return []
-    import onnxruntime
-
     return list(onnxruntime.get_available_providers())
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -27,7 +26,9 @@ for module in (run, pack, unpack, inspect, verify, evaluate, predict, zoo, docto
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.")
+    ] = False,
 ) -> None:
     if version:
         from importlib import metadata
@@ -44,8 +45,7 @@ def main() -> None:
         app()
     except (CompressError, ZooError) as error:
         fail(str(error))
+    except OSError as error:  # of the terminal or the system; those of files have their own wording
+        fail(str(error))
     except MemoryError:
         fail("memory is used up; close other programs or take a smaller model")
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone
-        sys.exit(1)

@@ -16,7 +16,9 @@ def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx or .safetensors file.")],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="The compressed file.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

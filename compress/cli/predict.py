@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,11 +34,11 @@ def command(
     from compress.runtime import load
 
     session = load(file)
-    labels = session.metadata.get("labels") or []
-    rows = []
+    labels = _labels(session)
+    rows: list[dict[str, Any]] = []
     for path in inputs:
         scores = _scores(session, path)
-        for number, row in enumerate(scores.reshape(len(scores), -1)):
+        for number, row in enumerate(scores):
             best = row.argsort()[::-1][:_TOP]
             rows.append(
                 {
@@ -47,7 +48,7 @@ def command(
                         {
                             "class": int(place),
                             "label": labels[place] if place < len(labels) else None,
-                            "score": float(row[place]),
+                            "score": float(row[place]) if isfinite(row[place]) else None,
                         }
                         for place in best
                     ],
@@ -60,10 +61,16 @@ def command(
     for entry in rows:
         best = entry["top"][0]
         table.add_row(
-            entry["input"], str(entry["index"]), str(best["class"]), best["label"] or "",
-            f"{best['score']:.4f}",
+            entry["input"], str(entry["index"]), str(best["class"]), str(best["label"] or ""),
+            "" if best["score"] is None else f"{best['score']:.4f}",
         )  # fmt: skip
     show(table)
+
+
+def _labels(session: Session) -> list[Any]:
+    """Return the names of the classes as the file tells them."""
+    labels = session.metadata.get("labels")
+    return labels if isinstance(labels, list) else []
 
 
 def _scores(session: Session, path: Path) -> NDArray[np.float32]:
@@ -73,14 +80,18 @@ def _scores(session: Session, path: Path) -> NDArray[np.float32]:
         from compress.preprocess import open_image
 
         values = session.preprocessing()([open_image(path)])
-    return session.run({session.inputs[0].name: values})[session.outputs[0].name]
+    scores = session.run({session.inputs[0].name: values})[session.outputs[0].name]
+    if getattr(scores, "ndim", 0) == 0 or scores.size == 0 or scores.dtype.kind not in "fiu":
+        raise DataError(f"the output {session.outputs[0].name} holds no scores for {path}")
+    return scores.reshape(len(scores), -1)
 
 
 def _array(path: Path) -> NDArray[Any]:
     import numpy as np
 
     try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} is not a readable .npy array: {error}") from error
     return array

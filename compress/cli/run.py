@@ -46,9 +46,12 @@ def command(
         typer.Option(metavar="FILE", help="Settings in YAML; options given beside it win."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the results.", show_default="runs/NAME")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the results.", show_default="runs/NAME"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was ended.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was ended.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take a named network to a compressed file, measured step by step."""
@@ -58,8 +61,8 @@ def command(
     }  # fmt: skip
     chosen = _recipe(recipe, {key: value for key, value in given.items() if value is not None})
     folder = out or Path("runs") / chosen.model
-    subject = names.subject(chosen)
     with _ending_well(folder):
+        subject = names.subject(chosen)
         from compress.pipeline.run import run
 
         report = run(chosen, subject, folder, resume=resume, notify=_Progress())
@@ -75,12 +78,11 @@ def command(
 
 
 def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
-    data = recipes.to_mapping(recipes.read(file)) if file is not None else {}
+    data: dict[str, Any] = recipes.to_mapping(recipes.read(file)) if file is not None else {}
     for key, value in given.items():
         section = data.get(key)
         # A new number leaves the section's other settings as the recipe has them.
-        by_name = isinstance(section, dict)
-        data[key] = {**section, **{_NUMBER[key]: value}} if by_name else value
+        data[key] = {**section, _NUMBER[key]: value} if isinstance(section, dict) else value
     require("model" in data, "model", "given, with --model or in a recipe", None)
     return recipes.from_mapping(data)
 

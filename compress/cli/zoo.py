@@ -15,7 +15,7 @@ EXAMPLE = "compress zoo --family resnet"
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One row, whole.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One row, whole.")] = None,
     family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
     as_json: Json = False,
 ) -> None:

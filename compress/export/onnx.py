@@ -111,7 +111,7 @@ def _clean_up(graph: onnx_ir.Model) -> None:
     )
     Sequential(
         common.RemoveUnusedNodesPass(),
-        common.RemoveUnusedFunctionsPass(),
+        common.RemoveUnusedFunctionsPass(),  # type: ignore[no-untyped-call]  # onnx_ir left it out
         common.RemoveUnusedOpsetsPass(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.DeduplicateInitializersPass(),
@@ -133,8 +133,9 @@ def _without_data(graph: onnx_ir.Model) -> tuple[ModelProto, dict[int, RawData]]
         assert tensor is not None
         if tensor.nbytes >= _MIN_STREAMED_BYTES:
             held[name] = tensor
+            shape = onnx_ir.Shape(tensor.shape.numpy())
             value.const_value = onnx_ir.ExternalTensor(
-                "none", 0, 0, tensor.dtype, shape=tensor.shape, name=name
+                "none", 0, 0, tensor.dtype, shape=shape, name=name
             )
     proto: ModelProto = onnx_ir.to_proto(graph)
     data = {}

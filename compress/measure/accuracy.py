@@ -63,26 +63,31 @@ def top1(
     Raises:
         DataError: when the labels are not classes of the network.
     """
-    name, batch = network.inputs[0].name, _batch(network, preprocessing)
+    name, fixed = network.inputs[0].name, _fixed_batch(network)
+    batch = fixed or _batch(preprocessing)
     right = 0
     for begin in range(0, len(samples), batch):
         chosen = np.arange(begin, min(begin + batch, len(samples)))
-        scores = network.run({name: preprocessing(samples.images(chosen))})
-        first = scores[network.outputs[0].name]
+        images = preprocessing(samples.images(chosen))
+        padded = np.resize(images, (fixed, *images.shape[1:])) if fixed else images
+        first = network.run({name: padded})[network.outputs[0].name]
         labels = samples.labels[chosen]
         if first.ndim != 2 or labels.max() >= first.shape[1]:
             raise DataError(
                 f"labels up to {labels.max()} do not fit the network's output {first.shape}"
             )
-        right += int((first.argmax(1) == labels).sum())
+        right += int((first[: len(chosen)].argmax(1) == labels).sum())
         if progress is not None:
             progress(int(chosen[-1]) + 1, len(samples))
     return right
 
 
-def _batch(network: Network, preprocessing: Preprocessing) -> int:
-    fixed = network.inputs[0].shape[0]
-    if isinstance(fixed, int):
-        return fixed
+def _fixed_batch(network: Network) -> int | None:
+    """Return the one size of a batch that the network takes, or None where it takes any."""
+    first = network.inputs[0].shape[0]
+    return first if isinstance(first, int) else None
+
+
+def _batch(preprocessing: Preprocessing) -> int:
     height, width = preprocessing.crop
     return max(1, min(_MAX_BATCH, _BATCH_VALUES // (3 * height * width)))

@@ -20,9 +20,11 @@ def reset_peak() -> None:
 def peak_rss_bytes() -> int:
     """Return the largest resident memory since the last `reset_peak`, or since the start."""
     try:
-        status = _STATUS.read_text()
+        lines = _STATUS.read_text().splitlines()
     except OSError:
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+        lines = []
+    for line in lines:
+        if line.startswith("VmHWM"):  # not every container's kernel tells it
+            return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -60,8 +60,8 @@ def weights_file(path: Path, model: nn.Module) -> None:
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise DataError(f"weights {path} is not a safetensors file: {error}") from error
     except RuntimeError as error:  # names or shapes differ
-        lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
-        raise DataError(f"weights {path} do not fit the model: {lines[0][:200]}") from error
+        what = " ".join(str(error).partition(":")[2].split()) or str(error)
+        raise DataError(f"weights {path} do not fit the model: {what[:200]}") from error
 
 
 def baseline_file(subject: Subject, data: Data, settings: TrainSettings, seed: int) -> Path:

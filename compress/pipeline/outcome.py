@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from compress import files, recipe as recipes
+from compress import files
+from compress import recipe as recipes
 from compress.artifact.archive import Archive
 from compress.errors import MissingExtraError
 from compress.measure import size

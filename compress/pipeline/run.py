@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from compress import files, recipe as recipes
+from compress import files
+from compress import recipe as recipes
 from compress.artifact import archive, convert
 from compress.constraints import Shared, constraints_of
 from compress.errors import SettingsError
 from compress.export.onnx import export
 from compress.measure import accuracy, size
-from compress.passes.prune import OnStep, prune
-from compress.passes.share import share
+from compress.passes.prune import OnStep, PruneReport, prune
+from compress.passes.share import ShareReport, share
 from compress.passes.weights import weights_of
 from compress.pipeline import dense, outcome
 from compress.pipeline.subject import Data, Subject, load_data
@@ -60,7 +60,12 @@ class Silent:
 
 
 def run(
-    recipe: Recipe, subject: Subject, out: Path, *, resume: bool = False, notify: Notify | None = None
+    recipe: Recipe,
+    subject: Subject,
+    out: Path,
+    *,
+    resume: bool = False,
+    notify: Notify | None = None,
 ) -> Report:
     """Carry out a recipe; the results are files in `out`, which the report counts.
 
@@ -117,7 +122,12 @@ class _Run:
         facts = {name: self.work.facts(name) or {} for name, _ in stages}
         with self.notify.stage("report"):
             report = outcome.report(
-                self.recipe, self.subject, self.data, str(self.device), archive.read(self.file), facts
+                self.recipe,
+                self.subject,
+                self.data,
+                str(self.device),
+                archive.read(self.file),
+                facts,
             )
             outcome.write(report, self.out)
         self.work.discard()
@@ -205,11 +215,11 @@ class _Run:
         """Bring the model to where the stages that are done left it, after a resume."""
         if self.model is not None or stage in ("dense", "pack", "check"):
             return
-        saved = [name for name in done if self.work.path(f"{name}.model").is_file()]
+        saved = [name for name in done if self.work.path(f"{name}.model.safetensors").is_file()]
         if saved:
             model = self._built()
-            state = safetensors.torch.load_file(self.work.path(f"{saved[-1]}.model"))
-            checkpoint.restore(model, state)
+            state = self.work.load_arrays(f"{saved[-1]}.model")
+            checkpoint.restore(model, {key: torch.from_numpy(held) for key, held in state.items()})
         else:
             model = self._dense_model()
         self.model = model
@@ -276,17 +286,19 @@ class _Run:
         )
 
     def _finish_pass(
-        self, stage: str, record: dict[str, Any], done: Any, *, trained: bool
+        self, stage: str, record: dict[str, Any], done: PruneReport | ShareReport, *, trained: bool
     ) -> None:
         """Keep what training made, and measure the step."""
         model = self._model
         if trained:
-            saved = safetensors.torch.save(checkpoint.snapshot(model))
-            files.write_bytes(self.work.path(f"{stage}.model"), saved)
+            state = checkpoint.snapshot(model)
+            self.work.save_arrays(
+                f"{stage}.model", {key: held.numpy() for key, held in state.items()}
+            )
             self.work.path(f"{stage}.fit").unlink(missing_ok=True)
         record["skipped"] = {skipped.name: skipped.reason for skipped in done.skipped}
-        state = {t.data_ptr(): t for t in model.state_dict().values() if t.is_floating_point()}
-        record["size_bytes"] = size.packed_bytes(t.cpu().float().numpy() for t in state.values())
+        floats = {t.data_ptr(): t for t in model.state_dict().values() if t.is_floating_point()}
+        record["size_bytes"] = size.packed_bytes(t.cpu().float().numpy() for t in floats.values())
         self._measure(model, record, test=False)
 
     def _measure(self, model: nn.Module, record: dict[str, Any], *, test: bool) -> None:
@@ -302,7 +314,7 @@ class _Run:
 
     def _examples(self) -> NDArray[np.float32]:
         if self.data is not None:
-            chosen = np.arange(min(_EXAMPLES, len(self.data.test)))
+            chosen = np.arange(_EXAMPLES) % len(self.data.test)
             return self.data.preprocessing(self.data.test.images(chosen))
         random = np.random.default_rng(self.recipe.seed)
         return random.standard_normal((_EXAMPLES, *self.subject.input_shape), np.float32)

@@ -41,7 +41,7 @@ class Work:
         self._folder = out / _NAME
         known = self.path("recipe.yaml")
         if resume and known.is_file():
-            if known.read_text() != identity:
+            if known.read_text(encoding="utf-8") != identity:
                 raise SettingsError(
                     f"{out} holds a run with other settings; resume it with those, "
                     "choose another --out, or leave out --resume"
@@ -90,9 +90,10 @@ class Work:
         return arrays
 
     def discard(self) -> None:
-        """Remove all that stages left."""
+        """Remove all that stages left; the recipe first, without which nothing is resumed."""
         try:
             if self._folder.exists():
+                self.path("recipe.yaml").unlink(missing_ok=True)
                 shutil.rmtree(self._folder)
         except OSError as error:
             raise OutputError(f"cannot remove {self._folder}: {error.strerror}") from error

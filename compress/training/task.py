@@ -43,7 +43,7 @@ class Task(Protocol):
         """Largest random changes of a training image at strength 1; see `training.augment`."""
 
     def training(
-        self, stage: Literal["baseline", "fine_tune"], model: str
+        self, stage: Literal["baseline", "fine_tune", "centroids"], model: str
     ) -> Mapping[str, int | float | str]:
         """Return fields of `TrainSettings` that were tuned on the validation part."""
 

@@ -68,21 +68,30 @@ def container(data, *, check):
     must(list(entries) == ["compress"], "one metadata entry")
     text = entries["compress"]
     must(len(text.encode()) <= 1 << 20, "metadata too large")
-    facts = json.loads(text)
-    must(facts["format"] == 1, "format")
-    streams = {}
-    for name, entry in header.items():
-        must(entry["dtype"] == "U8" and len(entry["shape"]) == 1, "streams are bytes")
-        begin, end = entry["data_offsets"]
+    facts = json.loads(text, object_pairs_hook=once, parse_constant=lambda name: must(0, name))
+    must(type(facts["format"]) is int and facts["format"] == 1, "format")
+    streams, end = {}, 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        begin, size = end, entry["shape"][0]
+        end += size
+        must(entry["dtype"] == "U8" and entry["shape"] == [size], "streams are bytes")
+        must(entry["data_offsets"] == [begin, end], "one stream follows the other")
         streams[name] = body[begin:end]
+    must(end == len(body), "bytes left over in the file")
     before, after = text[:-77], text[-77:]
     must(after[:11] == ',"sha256":"' and after[-2:] == '"}', "sha256 comes last")
+    must(set(after[11:-2]) <= set("0123456789abcdef"), "digits of sha256")
     parts = [before.encode()]
     for name in sorted(streams, key=str.encode):
         parts += [name.encode(), streams[name]]
     digest = hashlib.sha256(b"".join(b"%d:%b" % (len(part), part) for part in parts))
     must(not check or digest.hexdigest() == after[11:-2], "sha256")
     return streams, facts
+
+
+def once(pairs):
+    must(len(dict(pairs)) == len(pairs), "a name stands twice")
+    return dict(pairs)
 
 
 def model(streams, file_size):
@@ -120,7 +129,7 @@ def model(streams, file_size):
 
 
 def lzma_decode(stream):
-    limit = min((1 << 20) + 1024 * len(stream), 1 << 28)
+    limit = min((1 << 20) + 256 * len(stream), 1 << 28)
     decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     decoder.decompress(bytes([4, 0, 0, 16, 0]) + b"\xff" * 8, 0)
     data = decoder.decompress(stream, limit)

@@ -84,20 +84,20 @@ def forms():
             drawn = floats(n) if book is None else book[skewed(n, len(book))]
             return drawn.reshape(shape)
 
-        large = draw((60, 40))
+        large, zero, noise = draw((32, 40)), np.float32(0), RNG.random((32, 40))
+        columns = np.arange(40)
         yield tensor(f"all {name}", large)
-        yield tensor(f"gaps {name}", np.where(RNG.random((60, 40)) < 0.05, large, np.float32(0)))
-        yield tensor(f"mask {name}", np.where(RNG.random((60, 40)) < 0.45, large, np.float32(0)))
-        columns = RNG.random(40) < 0.3
-        yield tensor(f"transposed {name}", large * columns)
-        noise = RNG.random((60, 40)) < 0.8
-        yield tensor(f"transposed mask {name}", large * (columns & noise))
+        yield tensor(f"gaps {name}", np.where(noise < 0.05, large, zero).ravel())
+        yield tensor(f"mask {name}", np.where(noise < 0.45, large, zero))
+        block = np.where((noise < 0.3) & (columns < 8), large, zero)
+        yield tensor(f"gaps, transposed {name}", block)
+        yield tensor(f"mask, transposed {name}", np.where(columns % 5 < 2, large, zero))
     yield tensor("constant", np.full((20, 30), 0.1, np.float32))
     yield tensor("zeros", np.zeros((20, 30), np.float32))
     yield tensor("uniform codes", np.resize(books["codebook"][:8], 600))
-    yield tensor("long runs", np.eye(1, 30_000, 29_999, dtype=np.float32)[0])
+    yield tensor("long runs", np.eye(1, 30_000, 29_999, dtype=np.uint8))
     yield tensor("large codebook", np.resize(floats(400), 4000))
-    yield tensor("chunks", skewed(140_000, 5).astype(np.uint8).reshape(140, 1000))
+    yield tensor("chunks", 1 + skewed(132_000, 3, 0.9).astype(np.uint8))
     yield tensor("own stream", floats(2000))
 
 
@@ -179,9 +179,9 @@ def floats(n):
     return RNG.normal(0, 0.05, n).astype(np.float32)
 
 
-def skewed(n, k):
+def skewed(n, k, p=0.5):
     """Return numbers in [0, k), the lower ones more often."""
-    return np.minimum(RNG.geometric(0.5, n) - 1, k - 1)
+    return np.minimum(RNG.geometric(p, n) - 1, k - 1)
 
 
 if __name__ == "__main__":

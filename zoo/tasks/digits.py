@@ -39,6 +39,14 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "weight_decay": 1e-4,
             "augment": 1,
         },
+        "centroids": {
+            "epochs": 8,
+            "batch": 64,
+            "optimizer": "adam",
+            "lr": 3e-4,
+            "weight_decay": 0.0,
+            "augment": 1,
+        },
     }
 )
 
@@ -55,7 +63,7 @@ class Digits:
         """Return the largest random changes of a training image at strength 1."""
         return _AUGMENTATION
 
-    def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
+    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
         """Return the settings that were tuned on the validation part; alike for all models."""
         return _TRAINING[stage]
 

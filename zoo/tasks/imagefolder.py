@@ -51,6 +51,14 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "weight_decay": 1e-4,
             "augment": 1,
         },
+        "centroids": {
+            "epochs": 2,
+            "batch": 256,
+            "optimizer": "adam",
+            "lr": 1e-4,
+            "weight_decay": 0.0,
+            "augment": 1,
+        },
     }
 )
 
@@ -85,7 +93,7 @@ class ImageFolder:
         """Return the largest random changes of a training image at strength 1."""
         return _AUGMENTATION
 
-    def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
+    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
         """Return settings for training at ImageNet's scale; alike for all models."""
         return _TRAINING[stage]
 

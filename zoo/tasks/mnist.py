@@ -64,6 +64,16 @@ _TRAINING: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 "augment": 1,
             },
         },
+        "centroids": {
+            "*": {
+                "epochs": 4,
+                "batch": 256,
+                "optimizer": "adam",
+                "lr": 2e-4,
+                "weight_decay": 0.0,
+                "augment": 1,
+            },
+        },
     }
 )
 _VALIDATION_EVERY = 12  # 5,000 of the 60,000 training images
@@ -83,7 +93,7 @@ class Mnist:
         """Return the largest random changes of a training image at strength 1."""
         return _AUGMENTATION
 
-    def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
+    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
         """Return the settings that were tuned on the validation part; `*` is any other model."""
         recipes = _TRAINING[stage]
         return recipes.get(model, recipes["*"])

@@ -48,7 +48,7 @@ class Task(Protocol):
     def augmentation(self) -> Mapping[str, float]:
         """Largest random changes of a training image at strength 1."""
 
-    def training(self, stage: Literal["baseline", "fine_tune"], model: str) -> Recipe:
+    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
         """Return the settings that were tuned on the validation part."""
 
     def classes(self, root: Path) -> tuple[str, ...]:

@@ -60,5 +60,5 @@ def test_network_on_something_else() -> None:
 
 
 def test_recipes_are_settings() -> None:
-    for stage in ("baseline", "fine_tune"):
+    for stage in ("baseline", "fine_tune", "centroids"):
         assert TrainSettings(**Digits().training(stage, "lenet-5")).epochs > 0  # type: ignore[arg-type]

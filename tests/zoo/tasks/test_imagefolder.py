@@ -131,7 +131,7 @@ def test_preprocessing(shape: tuple[int, int, int], resize: object) -> None:
 
 
 def test_recipes_are_settings() -> None:
-    for stage in ("baseline", "fine_tune"):
+    for stage in ("baseline", "fine_tune", "centroids"):
         assert TrainSettings(**TASK.training(stage, "resnet50")).epochs > 0  # type: ignore[arg-type]
 
 

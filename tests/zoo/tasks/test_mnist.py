@@ -101,7 +101,7 @@ def test_preprocessing_keeps_black_at_zero() -> None:
 
 @pytest.mark.parametrize("model", ["lenet-300-100", "lenet-5", "resnet18"])
 def test_recipes_are_settings(model: str) -> None:
-    for stage in ("baseline", "fine_tune"):
+    for stage in ("baseline", "fine_tune", "centroids"):
         assert TrainSettings(**Mnist().training(stage, model)).epochs > 0  # type: ignore[arg-type]
 
 

@@ -1,0 +1,110 @@
+"""Streams that describe themselves: round trip, the smallest codec, any bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from compress.codecs import stream
+from compress.codecs.cursor import Cursor, varint
+from compress.codecs.fixed import Constant, FixedWidth
+from compress.codecs.huffman import Huffman
+from compress.errors import FormatError
+
+symbol_lists = st.one_of(
+    st.lists(st.integers(0, 65535), max_size=60),
+    st.lists(st.integers(0, 3), max_size=200),
+    st.lists(st.sampled_from([0, 0, 0, 0, 0, 9, 300]), max_size=200),
+)
+
+
+@given(symbol_lists)
+def test_round_trip(symbols):
+    coded = stream.encode(np.array(symbols, np.uint16))
+    cursor = Cursor(coded)
+    found = stream.read(cursor, len(symbols))
+    cursor.finish()
+    assert found.decode().tolist() == symbols
+    assert found.table_bytes + len(found.data) == len(coded)
+    counts = np.bincount(np.array(symbols, np.int64))
+    assert abs(stream.n_bytes(stream.choose(counts), counts) - len(coded)) <= 4
+
+
+@given(st.lists(st.integers(1, 99), min_size=2, max_size=40))
+def test_the_choice_is_the_smallest(counts):
+    symbols = np.repeat(np.arange(len(counts)), counts).astype(np.uint16)
+    best = len(stream.encode(symbols))
+    for codec in (FixedWidth((len(counts) - 1).bit_length()), Huffman.of_counts(np.array(counts))):
+        assert best <= len(stream.encode(symbols, codec)) + 4
+
+
+def test_each_kind_is_chosen_where_it_fits():
+    assert stream.choose(np.array([0, 0, 5])) == Constant(2)
+    assert stream.choose(np.array([], np.int64)) == Constant(0)
+    assert stream.choose(np.array([9, 9, 9, 9])) == FixedWidth(2)
+    assert isinstance(stream.choose(np.array([900, 50, 50])), Huffman)
+
+
+kinds, tails = st.sampled_from([b"\0", b"\1", b"\2"]), st.binary(max_size=60)
+
+
+@given(st.one_of(tails, st.tuples(kinds, tails).map(b"".join)), st.integers(0, 30))
+@example(bytes([2, 2]), 1)
+@example(bytes([1, 16]), 0)
+def test_any_bytes_decode_or_are_a_format_error(data, count):
+    cursor = Cursor(data)
+    try:
+        found = stream.read(cursor, count)
+        symbols = found.decode()
+    except FormatError:
+        return
+    assert symbols.shape == (count,)
+    assert stream.encode(symbols.astype(np.uint16), found.codec) == data[: cursor.at]
+
+
+@given(st.lists(st.integers(0, 9), max_size=80).map(lambda counts: [*counts, 4, 9]))
+def test_lengths_survive(counts):
+    code = Huffman.of_counts(np.array(counts))
+    table = stream._pack_lengths(code.lengths)
+    cursor = Cursor(table)
+    assert stream._read_lengths(cursor, len(code.lengths)) == code.lengths
+    cursor.finish()
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\3", "kind 3"),
+        (b"\0\x80\x80\x04", "65535"),
+        (b"\0\x80\x00", "shortest"),
+        (b"\1\0\0", "1 to 16 bits"),
+        (b"\1\x11\0\0\0", "1 to 16 bits"),
+        (b"\2\1", "alphabet"),
+        (b"\2\x81\x80\x04", "alphabet"),
+        (b"\2\2" + b"\xff" * 5, "out of bounds"),
+        (b"\2\2\x03", "out of bounds"),  # a length of 0 - 1
+        (b"\2\2\x21\0", "padding"),
+        (b"\2\2\x0d\0", "does not occur"),  # lengths 1, 0
+        (b"\2\3\x01\1\0", "fill the code space"),  # lengths 1, 1, 1
+        (b"\2\2\x01\2\0\0", "codewords"),  # a byte more than one symbol needs
+        (b"\2\2\x01\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "wanted"),
+    ],
+)
+def test_broken_streams(data, what):
+    with pytest.raises(FormatError, match=what):
+        stream.read(Cursor(data), 1).decode()
+
+
+def test_bytes_have_a_small_alphabet():
+    assert stream.read(Cursor(b"\0\7"), 2).decode_bytes().tolist() == [7, 7]
+    for data in (b"\0" + varint(256), b"\1\x09\0\0"):
+        with pytest.raises(FormatError, match="256"):
+            stream.read(Cursor(data), 1).decode_bytes()
+
+
+def test_symbols_are_read_only():
+    for symbols in ([1, 1], [0, 255, 3], [1, 2, 3, 4], [0] * 50 + [9]):
+        coded = stream.encode(np.array(symbols, np.uint16))
+        assert not stream.read(Cursor(coded), len(symbols)).decode().flags.writeable

@@ -1,0 +1,77 @@
+"""Bit streams against slow plain ones; the codecs' laws test them further."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compress.kernels import bits
+
+
+@given(st.integers(1, 16), st.data())
+def test_fields_are_one_large_number(width, data):
+    values = data.draw(st.lists(st.integers(0, 2**width - 1), max_size=50))
+    plain = sum(value << width * i for i, value in enumerate(values))
+    expected = plain.to_bytes(-(-len(values) * width // 8), "little")
+    out = np.zeros(len(expected), np.uint8)
+    bits.pack_fields(np.array(values, np.uint16), width, out)
+    assert out.tobytes() == expected
+    back = np.empty(len(values), np.uint16)
+    assert bits.unpack_fields(out, width, back) == 0
+    assert back.tolist() == values
+
+
+def test_padding_is_returned():
+    assert bits.unpack_fields(np.array([0b10100111], np.uint8), 5, np.empty(1, np.uint16)) == 0b101
+
+
+CODEWORDS = {0: "0", 1: "10", 2: "110", 3: "111"}  # canonical, first bit first
+
+
+def encode(symbols, chunk):
+    lengths = np.array([len(word) for word in CODEWORDS.values()], np.uint8)
+    words = np.array([int(word[::-1], 2) for word in CODEWORDS.values()], np.uint16)
+    sizes = np.zeros(-(-len(symbols) // chunk), np.int64)
+    out = np.empty(3 * len(symbols) + 8 + len(sizes), np.uint8)
+    written = bits.encode_huffman(symbols, words, lengths, chunk, out, sizes)
+    return out[:written], sizes
+
+
+def decode(data, sizes, n, chunk):
+    entries = {int(word[::-1], 2): (s, len(word)) for s, word in CODEWORDS.items()}
+    table = np.zeros(8, np.uint32)
+    for i in range(8):
+        symbol, length = next(e for low, e in entries.items() if i % (1 << e[1]) == low)
+        table[i] = symbol | length << bits.TABLE_LENGTH_SHIFT
+    out = np.empty(n, np.uint8)
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return out if bits.decode_huffman(data, offsets, table, 3, chunk, out) else None
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=200), st.integers(1, 70))
+def test_huffman_streams_are_codewords_in_a_row(symbols, chunk):
+    expected, expected_sizes = b"", []
+    for begin in range(0, len(symbols), chunk):
+        text = "".join(CODEWORDS[s] for s in symbols[begin : begin + chunk])
+        expected_sizes.append(-(-len(text) // 8))
+        expected += int(text[::-1], 2).to_bytes(expected_sizes[-1], "little")
+    data, sizes = encode(np.array(symbols, np.uint16), chunk)
+    assert data.tobytes() == expected
+    assert sizes.tolist() == expected_sizes
+    assert decode(data, sizes, len(symbols), chunk).tolist() == symbols
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 64, 100])
+def test_huffman_streams_that_are_not_theirs(n):
+    symbols = np.arange(n, dtype=np.uint16) % 4
+    data, sizes = encode(symbols, 1000)
+    assert decode(data, sizes, n, 1000) is not None
+    assert decode(data[:-1], sizes - 1, n, 1000) is None
+    assert decode(np.append(data, np.uint8(0)), sizes + 1, n, 1000) is None
+    n_bits = sum(len(CODEWORDS[s]) for s in symbols.tolist())
+    if n_bits % 8:
+        padded = data.copy()
+        padded[-1] |= 0x80
+        assert decode(padded, sizes, n, 1000) is None
