@@ -1,1 +1,66 @@
-"""Compress a named network to a file that ships, and load it without torch."""
+"""Compress a named network to a file that ships, and load it without torch.
+
+    report = compress.run({"model": "lenet-5", "task": "mnist", "prune": 0.92, "quantize": "5bit"})
+    compress.pack("model.onnx", "model.safetensors")
+    compress.unpack("model.safetensors", "model.onnx")
+    session = compress.runtime.load("model.safetensors")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compress.errors import CompressError
+
+if TYPE_CHECKING:
+    from compress import runtime
+    from compress.recipe import Recipe
+    from compress.report.data import Report
+
+__all__ = ["CompressError", "pack", "run", "runtime", "unpack"]
+
+
+def run(
+    recipe: Recipe | Mapping[str, Any], out: Path | str | None = None, *, resume: bool = False
+) -> Report:
+    """Take a named network to a compressed file, as `compress run` does.
+
+    Args:
+        recipe: the settings; a mapping takes the values that the command line takes.
+        out: folder of the results, by default runs/NAME.
+        resume: go on with a run that was ended early.
+
+    Raises:
+        CompressError: what went wrong, in one line.
+        ZooError: when a name is not known, or weights or data are missing.
+    """
+    from compress import recipe as recipes
+    from compress.cli import names
+    from compress.pipeline.run import run as run_stages
+
+    chosen = recipe if isinstance(recipe, recipes.Recipe) else recipes.from_mapping(recipe)
+    folder = Path("runs") / chosen.model if out is None else Path(out)
+    return run_stages(chosen, names.subject(chosen), folder, resume=resume)
+
+
+def pack(source: Path | str, target: Path | str) -> None:
+    """Pack an ONNX model, or a safetensors file of weights, losslessly."""
+    from compress.artifact import convert
+
+    convert.pack(Path(source), Path(target))
+
+
+def unpack(source: Path | str, target: Path | str | None = None) -> Path:
+    """Write the model that a compressed file holds, bit for bit, and return where."""
+    from compress.artifact import convert
+
+    return convert.unpack(Path(source), None if target is None else Path(target))
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)
+    if name == "runtime":
+        return import_module("compress.runtime")
+    raise AttributeError(f"module 'compress' has no attribute {name!r}")

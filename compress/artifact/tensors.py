@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A way to code something: its size, nearly exact, and how to do it."""
+    """A way to code something: its size, exact but for chunks of streams, and how to do it."""
 
     n_bytes: int
     build: Callable[[], bytes]
@@ -130,7 +130,7 @@ def plan(items: Items, item: Item, shape: tuple[int, ...]) -> Plan:
     plans: list[Plan] = []
     if 4 * n_nonzero > len(items):
         values = _plan_values(items, item)
-        plans.append(Plan(values.n_bytes, lambda: bytes([values.head]) + values.build()))
+        plans.append(Plan(1 + values.n_bytes, lambda: bytes([values.head]) + values.build()))
     if 4 * n_nonzero < 3 * len(items):
         scans = dict.fromkeys((1, _columns(shape, len(items))))
         plans.extend(_plan_sparse(items, nonzero, item, columns) for columns in scans)
@@ -169,9 +169,9 @@ def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Code
         n_places = -(-count // 8)
         if positions == "gaps":
             gap_bits = cursor.byte()
-            n_places = cursor.varint()
             if not 1 <= gap_bits <= 16:
                 raise FormatError(f"a gap has 1 to 16 bits, got {gap_bits}")
+            n_places = cursor.varint()
             if n_places > n_values + count // ((1 << gap_bits) - 1):
                 raise FormatError(f"{n_places} gaps do not fit in {count} items")
         places = _counted(stream.read(cursor, n_places), "gaps", ledger)
@@ -220,12 +220,13 @@ def _plan_values(values: Items, item: Item) -> Plan:
     counts = np.bincount(ranks, minlength=len(codebook))
     codec = stream.choose(counts)
     book = plan_planes(codebook, item)
-    size = 3 + book.n_bytes + stream.n_bytes(codec, counts)
+    n_centroids = varint(len(codebook))
+    size = len(n_centroids) + book.n_bytes + stream.n_bytes(codec, counts)
     if size >= planes.n_bytes:
         return planes
     return Plan(
         size,
-        lambda: varint(len(codebook)) + book.build() + stream.encode(ranks, codec),
+        lambda: n_centroids + book.build() + stream.encode(ranks, codec),
         _CODEBOOK,
     )
 
@@ -242,11 +243,12 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
     mask = np.packbits(scanned, bitorder="little")
     mask_bytes = stream.n_bytes(stream.choose(np.bincount(mask)), np.bincount(mask))
     gaps_bytes, gap_bits = min(
-        (stream.n_bytes(stream.choose(counts), counts), n_bits)
+        (1 + len(varint(int(counts.sum()))) + stream.n_bytes(stream.choose(counts), counts), n_bits)
         for n_bits in _GAP_BITS
         for counts in [sparse.gap_counts(positions, n_bits)]
     )
     n_values = varint(len(positions))
+    rest_bytes = 1 + len(n_values) + values.n_bytes
 
     def with_mask() -> bytes:
         coded = n_values + stream.encode(mask) + values.build()
@@ -258,8 +260,8 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
         return bytes([head | _POSITIONS.index("gaps")]) + coded + values.build()
 
     if mask_bytes < gaps_bytes:
-        return Plan(mask_bytes + values.n_bytes, with_mask)
-    return Plan(gaps_bytes + values.n_bytes, with_gaps)
+        return Plan(rest_bytes + mask_bytes, with_mask)
+    return Plan(rest_bytes + gaps_bytes, with_gaps)
 
 
 def _columns(shape: tuple[int, ...], count: int) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from compress.cli import doctor, inspect, pack, predict, run, unpack, verify, zoo
+from compress.cli import doctor, import_, inspect, pack, predict, run, unpack, verify, zoo
 from compress.cli import eval as evaluate
 from compress.cli.output import fail
 from compress.errors import CompressError
@@ -19,8 +19,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, pack, unpack, inspect, verify, evaluate, predict, zoo, doctor):
-    name = module.__name__.rpartition(".")[2]
+for module in (run, pack, unpack, inspect, verify, evaluate, predict, import_, zoo, doctor):
+    name = module.__name__.rpartition(".")[2].rstrip("_")
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
 
 

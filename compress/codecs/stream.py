@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.fixed import Constant, FixedWidth
-from compress.codecs.huffman import MAX_ALPHABET, MAX_LENGTH, Huffman, Symbols
+from compress.codecs.huffman import CHUNK, MAX_ALPHABET, MAX_LENGTH, Huffman, Symbols
 from compress.errors import FormatError
 
 _CONSTANT, _FIXED, _HUFFMAN = range(3)
@@ -51,14 +51,15 @@ def choose(counts: NDArray[np.int64]) -> Codec:
 
 
 def n_bytes(codec: Codec, counts: NDArray[np.int64]) -> int:
-    """Return about how many bytes a stream takes, its table included (chunk padding is not)."""
+    """Return how many bytes a stream takes, table included; exact for one chunk, else nearly."""
     match codec:
         case Constant():
             return len(_table(codec))
         case FixedWidth(bits):
             return len(_table(codec)) + -(-int(counts.sum()) * bits // 8)
         case Huffman():
-            return len(_table(codec)) + 4 + -(-codec.n_bits(counts) // 8)
+            size = -(-codec.n_bits(counts) // 8) + 5 * (int(counts.sum()) // CHUNK)
+            return len(_table(codec)) + len(varint(size)) + size
 
 
 def encode(symbols: Symbols, codec: Codec | None = None) -> bytes:

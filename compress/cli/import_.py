@@ -1,0 +1,36 @@
+"""`compress import`: Song Han's published format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compress.cli import names
+from compress.cli.output import Json, print_json, size
+
+EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE.net", help="The published file.")],
+    model: Annotated[str, typer.Option(metavar="NAME", help="The network that it holds.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read Song Han's published format into a compressed file, weights bit for bit."""
+    from compress.pipeline.published import import_net
+    from compress.recipe import Recipe
+
+    subject = names.subject(Recipe(model=model))
+    target = out or file.with_suffix(".safetensors")
+    import_net(file, subject, target)
+    before, after = file.stat().st_size, target.stat().st_size
+    if as_json:
+        print_json({"file": str(target), "source_bytes": before, "artifact_bytes": after})
+    else:
+        typer.echo(f"{target}: {size(before)} to {size(after)}, {before / after:.2f}x")

@@ -1,0 +1,68 @@
+"""A published Deep Compression artefact into a compressed file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from compress.artifact import convert, published
+from compress.errors import DataError, FormatError, UnsupportedLayerError
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
+from compress.passes.weights import weights_of
+from compress.pipeline.subject import Subject
+
+# Caffe's input: BGR from 0 to 255 less the mean of ImageNet. The channels of the first layer are
+# turned round instead, so that the file takes RGB.
+_PREPROCESSING: Mapping[str, Any] = {
+    "mode": "RGB", "resize": 256, "crop": [227, 227], "scale": 1.0,
+    "mean": [123.0, 117.0, 104.0], "std": [1.0],
+}  # fmt: skip
+
+
+def import_net(source: Path, subject: Subject, target: Path) -> None:
+    """Read Song Han's format into a compressed file; the weights keep their bits.
+
+    Raises:
+        DataError: when the file cannot be read or is not of this network.
+        UnsupportedLayerError: when the network has weights that the format does not know.
+    """
+    model = subject.build()
+    _as_published(model, subject.name)
+    weights = weights_of(model)[0]
+    if any(weight.kind not in ("conv", "fc") for weight in weights):
+        raise UnsupportedLayerError(f"{subject.name} has other layers than conv and fc")
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise DataError(f"{source} cannot be read: {error.strerror}") from error
+    parameters = dict(model.named_parameters())
+    try:
+        layers = list(published.decode(data, [tuple(w.parameter.shape) for w in weights]))
+    except FormatError as error:
+        raise DataError(f"{source} does not hold {subject.name}: {error}") from error
+    for place, (weight, (values, biases)) in enumerate(zip(weights, layers, strict=True)):
+        first = place == 0 and values.shape[1] == 3
+        turned = values[:, ::-1].copy() if first else values
+        weight.parameter.data = torch.from_numpy(np.ascontiguousarray(turned))
+        parameters[f"{weight.module}.bias"].data = torch.from_numpy(biases)
+    size: Any = _PREPROCESSING["crop"]
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / f"{subject.name}.onnx"
+        export(model, [torch.zeros(2, 3, *size)], plain, OnnxSettings())
+        facts = {"model": subject.name, "preprocessing": dict(_PREPROCESSING)}
+        convert.pack(plain, target, facts)
+
+
+def _as_published(model: nn.Module, name: str) -> None:
+    """Change a network to the one that was published under its name."""
+    if name == "squeezenet1_0":  # Caffe's last convolution, 1x1, pads its input by 1
+        last = model.get_submodule("classifier.1")
+        assert isinstance(last, nn.Conv2d)
+        last.padding = (1, 1)
