@@ -1,9 +1,9 @@
 """Compress a named network to a file that ships, and load it without torch.
 
-    report = compress.run({"model": "lenet-5", "task": "mnist", "prune": 0.92, "quantize": "5bit"})
-    compress.pack("model.onnx", "model.safetensors")
-    compress.unpack("model.safetensors", "model.onnx")
-    session = compress.runtime.load("model.safetensors")
+report = compress.run({"model": "lenet-5", "task": "mnist", "prune": 0.92, "quantize": "5bit"})
+compress.pack("model.onnx", "model.safetensors")
+compress.unpack("model.safetensors", "model.onnx")
+session = compress.runtime.load("model.safetensors")
 """
 
 from __future__ import annotations

@@ -55,6 +55,8 @@ _TYPES: dict[int, tuple[int, Item]] = {
     24: (8, _INT8),  # FLOAT8E8M0
     25: (2, _INT8),  # UINT2
     26: (2, _INT8),  # INT2
+    27: (6, _INT8),  # FLOAT6E2M3
+    28: (6, _INT8),  # FLOAT6E3M2
 }
 # Fields that hold data other than as raw bytes -> their type on the wire.
 _FIELDS = {
@@ -110,6 +112,8 @@ def load_onnx(path: Path) -> ModelProto:
                 tensor.ClearField("external_data")
     except Exception as error:  # protobuf, checker and file errors share no base
         raise DataError(f"{path} is not a readable ONNX model: {_first_line(error)}") from error
+    if not loaded.HasField("graph"):
+        raise DataError(f"{path} is not a readable ONNX model: it has no graph")
     return loaded
 
 

@@ -19,7 +19,7 @@ from compress.codecs import stream
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.stream import Stream
 from compress.errors import FormatError
-from compress.kernels import distinct, sparse
+from compress.kernels import bits, distinct, sparse
 
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
 Ledger = Counter[str]  #: bytes by kind: codes, gaps, codebooks, tables, dense, header
@@ -50,7 +50,7 @@ class Plan:
 
     n_bytes: int
     build: Callable[[], bytes]
-    head: int = 0  #: bits that it sets in the head of the form
+    head: int = 0  #: of the form; 0 where all items have a place and are dense
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,8 @@ def plan(items: Items, item: Item, shape: tuple[int, ...]) -> Plan:
     plans: list[Plan] = []
     if 4 * n_nonzero > len(items):
         values = _plan_values(items, item)
-        plans.append(Plan(1 + values.n_bytes, lambda: bytes([values.head]) + values.build()))
+        head = values.head
+        plans.append(Plan(1 + values.n_bytes, lambda: bytes([head]) + values.build(), head))
     if 4 * n_nonzero < 3 * len(items):
         scans = dict.fromkeys((1, _columns(shape, len(items))))
         plans.extend(_plan_sparse(items, nonzero, item, columns) for columns in scans)
@@ -142,7 +143,7 @@ def plan_planes(items: Items, item: Item) -> Plan:
     # A rotation puts a float's exponent, which is predictable, into one byte of its own.
     turned = _rotate(items, 1) if item.is_float else items
     planes = turned.view(np.uint8).reshape(-1, item.width).T
-    counts = [np.bincount(plane, minlength=1 << 8) for plane in planes]
+    counts = [bits.count(np.ascontiguousarray(plane), 1 << 8) for plane in planes]
     codecs = [stream.choose(row) for row in counts]
     size = sum(map(stream.n_bytes, codecs, counts))
     return Plan(
@@ -217,7 +218,7 @@ def _plan_values(values: Items, item: Item) -> Plan:
     if codebook is None:
         return planes
     ranks = distinct.ranks(values, codebook)
-    counts = np.bincount(ranks, minlength=len(codebook))
+    counts = bits.count(ranks, len(codebook))
     codec = stream.choose(counts)
     book = plan_planes(codebook, item)
     n_centroids = varint(len(codebook))
@@ -239,9 +240,11 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
     places = positions if columns == 1 else positions % rows * columns + positions // rows
     values = _plan_values(items[places], item)
     head = values.head | (_TRANSPOSED if columns > 1 else 0)
+    gaps_head, mask_head = head | _POSITIONS.index("gaps"), head | _POSITIONS.index("mask")
 
     mask = np.packbits(scanned, bitorder="little")
-    mask_bytes = stream.n_bytes(stream.choose(np.bincount(mask)), np.bincount(mask))
+    mask_counts = bits.count(mask, 1 << 8)
+    mask_bytes = stream.n_bytes(stream.choose(mask_counts), mask_counts)
     gaps_bytes, gap_bits = min(
         (1 + len(varint(int(counts.sum()))) + stream.n_bytes(stream.choose(counts), counts), n_bits)
         for n_bits in _GAP_BITS
@@ -251,17 +254,16 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
     rest_bytes = 1 + len(n_values) + values.n_bytes
 
     def with_mask() -> bytes:
-        coded = n_values + stream.encode(mask) + values.build()
-        return bytes([head | _POSITIONS.index("mask")]) + coded
+        return bytes([mask_head]) + n_values + stream.encode(mask) + values.build()
 
     def with_gaps() -> bytes:
         gaps = sparse.to_gaps(positions, gap_bits)
-        coded = n_values + bytes([gap_bits]) + varint(len(gaps)) + stream.encode(gaps)
-        return bytes([head | _POSITIONS.index("gaps")]) + coded + values.build()
+        coded = bytes([gap_bits]) + varint(len(gaps)) + stream.encode(gaps)
+        return bytes([gaps_head]) + n_values + coded + values.build()
 
     if mask_bytes < gaps_bytes:
-        return Plan(rest_bytes + mask_bytes, with_mask)
-    return Plan(rest_bytes + gaps_bytes, with_gaps)
+        return Plan(rest_bytes + mask_bytes, with_mask, mask_head)
+    return Plan(rest_bytes + gaps_bytes, with_gaps, gaps_head)
 
 
 def _columns(shape: tuple[int, ...], count: int) -> int:

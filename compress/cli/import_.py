@@ -18,7 +18,9 @@ def command(
     model: Annotated[str, typer.Option(metavar="NAME", help="The network that it holds.")],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="The compressed file.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

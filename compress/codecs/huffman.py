@@ -65,12 +65,12 @@ class Huffman:
     def encode(self, symbols: Symbols) -> bytes:
         """Return the sizes of all chunks but the last (4 bytes each), then the chunks."""
         lengths = np.frombuffer(self.lengths, np.uint8)
-        counts = np.bincount(symbols, minlength=len(lengths))
-        assert len(counts) == len(lengths)
+        assert len(symbols) == 0 or int(symbols.max()) < len(lengths)
+        counts = bits.count(symbols, len(lengths))
         assert not counts[lengths == 0].any()
         sizes = np.zeros(-(-len(symbols) // CHUNK), np.int64)
         out = np.empty(self.n_bits(counts) // 8 + len(sizes) + 8, np.uint8)
-        written = bits.encode_huffman(symbols, _codewords(lengths), lengths, CHUNK, out, sizes)
+        written = bits.encode_huffman(symbols, _codewords(lengths), CHUNK, out, sizes)
         return sizes[:-1].astype("<u4").tobytes() + out[:written].tobytes()
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
@@ -90,14 +90,16 @@ class Huffman:
         return out
 
     def _decode(self, streams: NDArray[np.uint8], offsets: NDArray[np.int64], out: Symbols) -> bool:
-        table, table_bits = _table(np.frombuffer(self.lengths, np.uint8))
+        table = _table(np.frombuffer(self.lengths, np.uint8))
+        several = len(offsets) > 4  # chunks: fewer are not decoded side by side
+        runs = bits.runs_of(table) if several else np.empty(0, np.uint32)
         n_threads = (os.cpu_count() or 1) if len(out) >= _PARALLEL else 1
         step = max(-(-(len(offsets) - 1) // n_threads), 1)
 
         def part(begin: int) -> bool:
             some = out[begin * CHUNK : (begin + step) * CHUNK]
             ends = offsets[begin : begin + step + 1]
-            return bits.decode_huffman(streams, ends, table, table_bits, CHUNK, some)
+            return bits.decode_huffman(streams, ends, table, runs, CHUNK, some)
 
         begins = range(0, len(offsets) - 1, step)
         if n_threads == 1:
@@ -132,15 +134,15 @@ def _package_merge(counts: NDArray[np.int64], limit: int) -> NDArray[np.uint8]:
     return lengths
 
 
-def _codewords(lengths: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Return each symbol's canonical codeword, its first bit lowest."""
+def _codewords(lengths: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return each symbol's canonical codeword, its first bit lowest, | its length << 16."""
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     sizes = lengths[order].astype(np.int64)
     # Canonical codes are running sums of 2**-length, here in units of 2**-MAX_LENGTH.
     starts = np.cumsum(1 << (MAX_LENGTH - sizes)) - (1 << (MAX_LENGTH - sizes))
-    codewords = np.zeros(len(lengths), np.uint16)
-    codewords[order] = _reverse(starts.astype(np.uint16))
+    codewords = np.zeros(len(lengths), np.uint32)
+    codewords[order] = _reverse(starts.astype(np.uint16)) | sizes << bits.LENGTH_SHIFT
     return codewords
 
 
@@ -150,13 +152,13 @@ def _reverse(words: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return np.packbits(as_bits[:, ::-1]).view(">u2").astype(np.uint16)
 
 
-def _table(lengths: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], int]:
-    """Return the decoding table over the next `table_bits` bits, and `table_bits`."""
+def _table(lengths: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return symbol | length << 16 for each next bits, as many as the longest codeword has."""
     table_bits = int(lengths.max())
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     sizes = lengths[order].astype(np.int64)
-    entries = (order | sizes << bits.TABLE_LENGTH_SHIFT).astype(np.uint32)
+    entries = (order | sizes << bits.LENGTH_SHIFT).astype(np.uint32)
     by_code = np.repeat(entries, 1 << (table_bits - sizes))
     first_low = _reverse(np.arange(1 << table_bits).astype(np.uint16)) >> np.uint16(16 - table_bits)
-    return by_code[first_low], table_bits
+    return by_code[first_low]

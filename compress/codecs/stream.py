@@ -11,6 +11,7 @@ from compress.codecs.cursor import Cursor, varint
 from compress.codecs.fixed import Constant, FixedWidth
 from compress.codecs.huffman import CHUNK, MAX_ALPHABET, MAX_LENGTH, Huffman, Symbols
 from compress.errors import FormatError
+from compress.kernels import bits
 
 _CONSTANT, _FIXED, _HUFFMAN = range(3)
 
@@ -64,7 +65,7 @@ def n_bytes(codec: Codec, counts: NDArray[np.int64]) -> int:
 
 def encode(symbols: Symbols, codec: Codec | None = None) -> bytes:
     """Return a stream of `symbols`; without a `codec` the smallest one is chosen."""
-    codec = codec or choose(np.bincount(symbols))
+    codec = codec or choose(bits.count(symbols, 1 << 8 * symbols.itemsize))
     data = codec.encode(symbols)
     size = varint(len(data)) if isinstance(codec, Huffman) else b""
     return _table(codec) + size + data

@@ -5,6 +5,8 @@ Private kernels: arguments are checked by the caller (`compress.codecs`). All re
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 Symbols = NDArray[np.uint8 | np.uint16]
 
-TABLE_LENGTH_SHIFT = 16  # a decoding table's entry is symbol | length << 16
+LENGTH_SHIFT = 16  # a table's entry is a symbol or codeword | length << 16
+RUN_BITS = 12  # of a look-up of several symbols: 16 KiB, half of a small first-level cache
 
 
 @njit(cache=True, nogil=True)
@@ -47,11 +50,27 @@ def unpack_fields(data: Bytes, bits: int, out: Symbols) -> int:
     return int(held)
 
 
+def count(symbols: Symbols, alphabet: int) -> NDArray[np.int64]:
+    """Count each symbol below `alphabet`, shape `(alphabet,)`."""
+    counts = np.zeros((2, alphabet), np.int64)
+    _count(symbols, counts)
+    return counts.sum(0)
+
+
+@njit(cache=True, nogil=True)
+def _count(symbols: Symbols, counts: NDArray[np.int64]) -> None:
+    # Two rows: equal symbols in a row do not wait for each other's count.
+    for i in range(0, symbols.shape[0] - 1, 2):
+        counts[0, symbols[i]] += 1
+        counts[1, symbols[i + 1]] += 1
+    if symbols.shape[0] % 2:
+        counts[0, symbols[-1]] += 1
+
+
 @njit(cache=True, nogil=True)
 def encode_huffman(
     symbols: Symbols,
-    codewords: Symbols,
-    lengths: Bytes,
+    codewords: NDArray[np.uint32],
     chunk: int,
     out: Bytes,
     sizes: NDArray[np.int64],
@@ -60,32 +79,54 @@ def encode_huffman(
 
     Args:
         symbols: shape `(n,)`.
-        codewords: bits of each symbol's codeword, first bit lowest, shape `(alphabet,)`.
-        lengths: bits in each codeword, shape `(alphabet,)`.
+        codewords: codeword, first bit lowest, | length << 16 of each symbol, shape `(alphabet,)`.
         chunk: symbols to a stream.
         out: at least the total of all streams plus 8 bytes.
         sizes: receives the bytes of each stream, shape `(ceil(n / chunk),)`.
     """
-    at = 0
+    at, low, shift = np.uint64(0), np.uint64(0xFFFF), np.uint64(LENGTH_SHIFT)
     for i in range(sizes.shape[0]):
         begin = at
         held, n_held = np.uint64(0), np.uint64(0)
         for symbol in symbols[i * chunk : (i + 1) * chunk]:
-            held |= np.uint64(codewords[symbol]) << n_held
-            n_held += np.uint64(lengths[symbol])
-            while n_held >= np.uint64(32):
-                for _ in range(4):
-                    out[at] = np.uint8(held & np.uint64(255))
-                    at += 1
-                    held >>= np.uint64(8)
+            codeword = np.uint64(codewords[symbol])
+            held |= (codeword & low) << n_held
+            n_held += codeword >> shift
+            if n_held >= np.uint64(32):
+                for j in range(4):
+                    out[at + np.uint64(j)] = np.uint8(held >> np.uint64(8 * j) & np.uint64(255))
+                at += np.uint64(4)
+                held >>= np.uint64(32)
                 n_held -= np.uint64(32)
         while n_held > np.uint64(0):
             out[at] = np.uint8(held & np.uint64(255))
-            at += 1
+            at += np.uint64(1)
             held >>= np.uint64(8)
             n_held -= min(n_held, np.uint64(8))
         sizes[i] = at - begin
-    return at
+    return np.int64(at)
+
+
+def runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Widen a decoding table to as many symbols at once as `RUN_BITS` bits hold, three at most.
+
+    Returns:
+        The symbols in the three low bytes | their number << 24 | their bits << 26 for each next
+        `RUN_BITS` bits; empty where symbols take more than a byte or codewords are too long.
+    """
+    if len(table) > 1 << RUN_BITS or (table & 0xFFFF).max() > 0xFF:
+        return np.empty(0, np.uint32)
+    ahead = np.arange(1 << RUN_BITS)
+    symbols = (table & 0xFFFF)[ahead % len(table)].astype(np.int64)
+    lengths = (table >> LENGTH_SHIFT)[ahead % len(table)].astype(np.int64)
+    run, count, used = symbols.copy(), np.ones_like(ahead), lengths.copy()
+    for place in (1, 2):
+        behind = ahead >> used
+        fits = (count == place) & (used + lengths[behind] <= RUN_BITS)
+        run |= np.where(fits, symbols[behind] << 8 * place, 0)
+        count += fits
+        used += np.where(fits, lengths[behind], 0)
+    return (run | count << 24 | used << 26).astype(np.uint32)
 
 
 @njit(cache=True, nogil=True)
@@ -93,59 +134,149 @@ def decode_huffman(
     data: Bytes,
     offsets: NDArray[np.int64],
     table: NDArray[np.uint32],
-    table_bits: int,
+    runs: NDArray[np.uint32],
     chunk: int,
     out: Symbols,
 ) -> bool:
     """Decode the streams `data[offsets[i]:offsets[i + 1]]`; return False where one is not valid.
 
-    A stream is valid when its symbols end in its last byte and the padding bits are zero.
+    A stream is valid when its symbols end in its last byte and the padding bits are zero. Four
+    streams are decoded side by side: their look-ups do not wait for each other.
 
     Args:
         data: all streams, shape `(n_bytes,)`.
         offsets: shape `(n_streams + 1,)`, ascending, within `data`.
-        table: symbol | length << 16 for each `table_bits` next bits, shape `(2**table_bits,)`.
-        table_bits: bits to look up, at most 16.
+        table: symbol | length << 16 for each next bits, shape `(2**longest,)`, at most 16 bits.
+        runs: `runs_of` the table.
         chunk: symbols to a stream; the last one holds the rest.
         out: shape `(n,)`.
     """
-    mask = (np.uint64(1) << np.uint64(table_bits)) - np.uint64(1)
-    shift, low = np.uint64(TABLE_LENGTH_SHIFT), np.uint64(0xFFFF)
-    n = out.shape[0]
-    for i in range(offsets.shape[0] - 1):
-        at, end = offsets[i], offsets[i + 1]
-        position, stop = i * chunk, min((i + 1) * chunk, n)
-        held, n_held = np.uint64(0), np.uint64(0)
-        # Three look-ups of 16 bits fit in the 48 bits that a refill guarantees.
-        while position + 3 <= stop and at + 8 <= end:
-            word = np.uint64(0)
-            for j in range(8):
-                word |= np.uint64(data[at + j]) << np.uint64(8 * j)
-            held |= word << n_held
-            taken = (np.uint64(63) - n_held) >> np.uint64(3)
-            at += np.int64(taken)
-            n_held += taken << np.uint64(3)
-            for _ in range(3):
-                entry = np.uint64(table[held & mask])
-                out[position] = entry & low
-                position += 1
-                held >>= entry >> shift
-                n_held -= entry >> shift
-        if n_held < np.uint64(64):
-            held &= (np.uint64(1) << n_held) - np.uint64(1)
-        while position < stop:
-            while n_held <= np.uint64(48) and at < end:
-                held |= np.uint64(data[at]) << n_held
-                at += 1
-                n_held += np.uint64(8)
-            entry = np.uint64(table[held & mask])
-            length = entry >> shift
-            if length > n_held:
-                return False
-            out[position] = entry & low
-            position += 1
-            held >>= length
-            n_held -= length
-        if at != end or n_held >= np.uint64(8) or held != np.uint64(0):
+    n_streams = offsets.shape[0] - 1
+    starts, positions = offsets[:-1] * 8, np.arange(n_streams) * chunk
+    stops = np.minimum(positions + chunk, out.shape[0])
+    if runs.shape[0] > 0:
+        for i in range(0, n_streams - 3, 4):
+            lanes = slice(i, i + 4)
+            _decode_lanes(
+                data,
+                starts[lanes],
+                offsets[i + 1 : i + 5],
+                runs,
+                out,
+                positions[lanes],
+                stops[lanes],
+            )
+    for i in range(n_streams):
+        if not _decode_rest(data, starts[i], offsets[i + 1], table, out, positions[i], stops[i]):
             return False
     return True
+
+
+@njit(cache=True, nogil=True)
+def _decode_lanes(
+    data: Bytes,
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    runs: NDArray[np.uint32],
+    out: Symbols,
+    positions: NDArray[np.int64],
+    stops: NDArray[np.int64],
+) -> None:
+    """Decode four streams until one is nearly done; move `starts` (in bits) and `positions` on."""
+    at0, at1, at2, at3 = starts.astype(np.uint64) >> np.uint64(3)
+    out0, out1, out2, out3 = positions.astype(np.uint64)
+    held0 = held1 = held2 = held3 = np.uint64(0)
+    n0 = n1 = n2 = n3 = np.uint64(0)
+    last_read = ends.astype(np.int64) - 8
+    last_write = stops.astype(np.int64) - 4 * 3 - 1
+    while (
+        (np.int64(at0) <= last_read[0])
+        & (np.int64(at1) <= last_read[1])
+        & (np.int64(at2) <= last_read[2])
+        & (np.int64(at3) <= last_read[3])
+        & (np.int64(out0) <= last_write[0])
+        & (np.int64(out1) <= last_write[1])
+        & (np.int64(out2) <= last_write[2])
+        & (np.int64(out3) <= last_write[3])
+    ):
+        held0, n0, at0 = _refill(data, held0, n0, at0)
+        held1, n1, at1 = _refill(data, held1, n1, at1)
+        held2, n2, at2 = _refill(data, held2, n2, at2)
+        held3, n3, at3 = _refill(data, held3, n3, at3)
+        for _ in range(4):  # a refill guarantees 56 bits, four look-ups take 48
+            held0, n0, out0 = _take_run(runs, held0, n0, out, out0)
+            held1, n1, out1 = _take_run(runs, held1, n1, out, out1)
+            held2, n2, out2 = _take_run(runs, held2, n2, out, out2)
+            held3, n3, out3 = _take_run(runs, held3, n3, out, out3)
+    bits_in, done = (at0, at1, at2, at3), (out0, out1, out2, out3)
+    left = (n0, n1, n2, n3)
+    for lane in range(4):
+        starts[lane] = np.int64(bits_in[lane]) * 8 - np.int64(left[lane])
+        positions[lane] = np.int64(done[lane])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _refill(data: Bytes, held: np.uint64, n_held: np.uint64, at: np.uint64) -> Any:
+    """Hold 56 to 63 bits: bytes of which a part did not fit are read again."""
+    word = np.uint64(0)
+    for j in range(8):
+        word |= np.uint64(data[at + np.uint64(j)]) << np.uint64(8 * j)
+    taken = (np.uint64(63) - n_held) >> np.uint64(3)
+    return held | word << n_held, n_held + (taken << np.uint64(3)), at + taken
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _take_run(
+    runs: NDArray[np.uint32], held: np.uint64, n_held: np.uint64, out: Symbols, at: np.uint64
+) -> Any:
+    """Write the next run; what stands behind its symbols is written over by the next one."""
+    run = np.uint64(runs[held & np.uint64((1 << RUN_BITS) - 1)])
+    out[at] = run & np.uint64(255)
+    out[at + np.uint64(1)] = run >> np.uint64(8) & np.uint64(255)
+    out[at + np.uint64(2)] = run >> np.uint64(16) & np.uint64(255)
+    used = run >> np.uint64(26)
+    return held >> used, n_held - used, at + (run >> np.uint64(24) & np.uint64(3))
+
+
+@njit(cache=True, nogil=True)
+def _decode_rest(
+    data: Bytes,
+    start: int,
+    end: int,
+    table: NDArray[np.uint32],
+    out: Symbols,
+    position: int,
+    stop: int,
+) -> bool:
+    """Decode a stream from the bit `start` to its end, symbol by symbol; is it valid?"""
+    mask = np.uint64(table.shape[0] - 1)
+    shift, low = np.uint64(LENGTH_SHIFT), np.uint64(0xFFFF)
+    at, skipped = start >> 3, np.uint64(start & 7)
+    held, n_held = np.uint64(0), np.uint64(0)
+    if skipped:
+        held, n_held, at = np.uint64(data[at]) >> skipped, np.uint64(8) - skipped, at + 1
+    # Three look-ups of 16 bits fit in the 56 bits that a refill guarantees.
+    while position + 3 <= stop and at + 8 <= end:
+        held, n_held, moved = _refill(data, held, n_held, np.uint64(at))
+        at = np.int64(moved)
+        for _ in range(3):
+            entry = np.uint64(table[held & mask])
+            out[position] = entry & low
+            position += 1
+            held >>= entry >> shift
+            n_held -= entry >> shift
+    held &= (np.uint64(1) << n_held) - np.uint64(1)
+    while position < stop:
+        while n_held <= np.uint64(48) and at < end:
+            held |= np.uint64(data[at]) << n_held
+            at += 1
+            n_held += np.uint64(8)
+        entry = np.uint64(table[held & mask])
+        length = entry >> shift
+        if length > n_held:
+            return False
+        out[position] = entry & low
+        position += 1
+        held >>= length
+        n_held -= length
+    return at == end and n_held < np.uint64(8) and held == np.uint64(0)

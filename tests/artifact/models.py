@@ -11,10 +11,19 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper
 
 from tests.artifact import reader
 
-FLOAT_PATTERNS = {  # signalling and quiet NaNs with payloads, infinities, zeros, subnormals, largest
+# Signalling and quiet NaNs with payloads, infinities, -0.0, subnormals, the largest of its kind.
+FLOAT_PATTERNS = {
     2: [0x7C01, 0xFE12, 0x7C00, 0xFC00, 0x8000, 0x0001, 0x83FF, 0x7BFF],
     4: [0x7F800001, 0xFFC12345, 0x7F800000, 0xFF800000, 0x80000000, 1, 0x807FFFFF, 0x7F7FFFFF],
-    8: [0x7FF0000000000001, 0xFFF8123456789ABC, 0x7FF << 52, 0xFFF << 52, 1 << 63, 1, (1 << 52) - 1],
+    8: [
+        0x7FF0000000000001,
+        0xFFF8123456789ABC,
+        0x7FF << 52,
+        0xFFF << 52,
+        1 << 63,
+        1,
+        (1 << 52) - 1,
+    ],
 }
 
 

@@ -6,6 +6,7 @@ It shares no code with `compress`: where both agree, the page says what the file
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import lzma
 import struct
@@ -25,6 +26,7 @@ TYPES = {
     **dict.fromkeys([2, 3, 9, 17, 18, 19, 20, 24], (8, 1, False)),
     **dict.fromkeys([21, 22, 23], (4, 1, False)),
     **dict.fromkeys([25, 26], (2, 1, False)),
+    **dict.fromkeys([27, 28], (6, 1, False)),
 }
 FIELDS = {
     "float_data": "f",
@@ -211,7 +213,7 @@ def tensor_items(source, dims, count, width, is_float):
         k = source.number()
         must(1 <= k <= min(n, 65536), "size of the codebook")
         codebook = planes(source, k, width, is_float)
-        must(all(a < b for a, b in zip(codebook, codebook[1:], strict=False)), "codebook order")
+        must(all(a < b for a, b in itertools.pairwise(codebook)), "codebook order")
         codes = symbols(source, n)
         must(all(code < k for code in codes), "code")
         values = [codebook[code] for code in codes]

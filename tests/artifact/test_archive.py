@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import lzma
+from collections import Counter
 
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, numpy_helper
@@ -43,7 +45,7 @@ def small_model():
     return model_of(
         few,
         np.where(rng.random((8, 24)) < 0.1, few, np.float32(0)),
-        np.where(rng.random((8, 24)) < 0.5, few, np.float32(0)),
+        np.where(rng.random((8, 24)) < 0.5, rng.normal(size=(8, 24)).astype(np.float32), 0),
         np.where(np.arange(24) < 6, few, np.float32(0)),
         rng.normal(size=16).astype(np.float32),
         np.full(40, 7, np.int64),
@@ -80,13 +82,14 @@ def test_the_ledger_tells_where_the_bytes_are(tmp_path):
     assert forms == [
         "4 centroids",
         "4 centroids, gaps of 4 bits, transposed",
-        "4 centroids, mask",
+        "dense, mask",
         "4 centroids, gaps of 2 bits, transposed",
         "dense, pooled",
         "dense",
     ]
-    total = sum((coded.ledger for _, coded in found.tensors), found.ledger.__class__())
-    assert total + {"graph": len(found.container.streams["graph"])} <= found.ledger
+    total = sum((coded.ledger for _, coded in found.tensors), Counter())
+    assert found.ledger["graph"] == len(found.container.streams["graph"])
+    assert found.ledger["header"] > total["header"] > 0
     for kind in ("codes", "gaps", "codebooks", "tables", "dense"):
         assert total[kind] == found.ledger[kind] > 0
 
@@ -104,9 +107,11 @@ def ours(path, *, check):
 
 
 def theirs(data):
+    """Return what the second reader gives; it refuses with any of the errors of its tools."""
+    refused = (reader.RefusedError, ValueError, LookupError, lzma.LZMAError, DecodeError)
     try:
         return reader.read(data, check=False)[1].SerializeToString()
-    except Exception:
+    except refused:
         return None
 
 

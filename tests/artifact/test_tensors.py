@@ -63,9 +63,9 @@ def test_any_items_come_back(item, shape, data):
     found, out = decode(coded, item, shape)
     np.testing.assert_array_equal(out, items)
     assert agreed(coded, item, shape) is not None
-    # One byte more a plane, at most, than the items themselves take: kind and width.
-    assert len(coded) <= items.nbytes + 2 * item.width + 1
-    assert abs(tensors.plan(items, item, shape).n_bytes - len(coded)) <= 16
+    assert len(coded) == tensors.plan(items, item, shape).n_bytes
+    # At most kind and width of a stream for each plane, more than the items themselves take.
+    assert len(coded) <= items.nbytes + 2 * item.width + 7
     assert found.form
 
 
@@ -167,7 +167,7 @@ def test_the_smallest_form_is_taken():
     assert form(np.where(sparse, dense, 0)).startswith("dense, gaps of ")
     assert form(np.where(rng.random((64, 50)) < 0.5, dense, 0)) == "dense, mask"
     assert form(few * sparse).startswith("3 centroids, gaps of ")
-    assert form(few * (np.arange(50) % 2)).endswith("mask, transposed")
+    assert form(few * (np.arange(50) % 5 < 2)).endswith("mask, transposed")
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 8])

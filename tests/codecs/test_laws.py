@@ -33,7 +33,7 @@ def codecs(draw):
             bits = draw(st.integers(1, 16))
             return FixedWidth(bits), range(1 << bits)
         case _:
-            counts = np.array(draw(st.lists(st.integers(0, 1000), max_size=40)) + [1, 1])
+            counts = np.array([*draw(st.lists(st.integers(0, 1000), max_size=40)), 1, 1])
             return Huffman.of_counts(counts), np.flatnonzero(counts).tolist()
 
 
@@ -96,7 +96,7 @@ def test_chunks(n):
             if other >= 0:
                 with pytest.raises(FormatError):
                     codec.decode(coded, other)
-    for at in range(0, 4 * (-(-n // CHUNK) - 1)):  # sizes of chunks
+    for at in range(4 * (-(-n // CHUNK) - 1)):  # sizes of chunks
         broken = bytearray(coded)
         broken[at] ^= 0xFF
         with pytest.raises(FormatError):

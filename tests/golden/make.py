@@ -5,6 +5,7 @@ A golden is made once, when its format is new, and stays for ever: what is there
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ METADATA = {
     "metrics": {"accuracy": 0.9, "note": None},
 }
 RNG = np.random.Generator(np.random.PCG64(7))
+PACKED = ("INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2", "FLOAT6E2M3", "FLOAT6E3M2")
 NAN_PAYLOADS = np.array([0x7F800001, 0xFFC12345, 0x80000000, 1, 0x7F800000], np.uint32)
 
 
@@ -103,13 +105,13 @@ def forms():
 
 def types():
     """Yield a tensor of each ONNX type."""
-    for size in (100, 37):
+    for size in (300, 37):
         bits = RNG.integers(0, 256, 16 * size, np.uint8).tobytes()
         for name, kind in TensorProto.DataType.items():
             if kind not in (TensorProto.UNDEFINED, TensorProto.STRING):
                 width = helper.tensor_dtype_to_np_dtype(kind).itemsize
-                packing = {"INT4": 2, "UINT4": 2, "FLOAT4E2M1": 2, "INT2": 4, "UINT2": 4}
-                raw = bits[: -(-size * width // packing.get(name, 1))]
+                n_bits = int(re.findall(r"\d+", name)[0]) if name in PACKED else 8 * width
+                raw = bits[: -(-size * n_bits // 8)]
                 yield TensorProto(name=f"{name} {size}", data_type=kind, dims=[size], raw_data=raw)
     yield tensor("bool", RNG.random(300) < 0.5)
     yield tensor("counting", np.arange(300, dtype=np.int64))
@@ -130,11 +132,13 @@ def fields():
     for kind in ("INT32", "INT16", "INT8", "UINT16", "UINT8", "BOOL"):
         values = np.arange(-64, 64) if kind.startswith("I") else np.arange(128)
         kept = values % 2 if kind == "BOOL" else values
-        yield helper.make_tensor(f"int32_data {kind}", TensorProto.DataType.Value(kind), [128], kept)
+        yield helper.make_tensor(
+            f"int32_data {kind}", TensorProto.DataType.Value(kind), [128], kept
+        )
     for kind in ("FLOAT16", "BFLOAT16", "FLOAT8E5M2", "UINT4"):
-        number = TensorProto.DataType.Value(kind)
+        number, dims = TensorProto.DataType.Value(kind), [256 if kind == "UINT4" else 128]
         yield TensorProto(
-            name=f"int32_data {kind}", data_type=number, dims=[128], int32_data=range(128)
+            name=f"int32_data {kind}", data_type=number, dims=dims, int32_data=range(128)
         )
     for kind in ("UINT32", "UINT64"):
         number = TensorProto.DataType.Value(kind)

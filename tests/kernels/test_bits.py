@@ -31,11 +31,11 @@ CODEWORDS = {0: "0", 1: "10", 2: "110", 3: "111"}  # canonical, first bit first
 
 
 def encode(symbols, chunk):
-    lengths = np.array([len(word) for word in CODEWORDS.values()], np.uint8)
-    words = np.array([int(word[::-1], 2) for word in CODEWORDS.values()], np.uint16)
+    lengths = np.array([len(word) for word in CODEWORDS.values()], np.uint32)
+    words = np.array([int(word[::-1], 2) for word in CODEWORDS.values()], np.uint32)
     sizes = np.zeros(-(-len(symbols) // chunk), np.int64)
     out = np.empty(3 * len(symbols) + 8 + len(sizes), np.uint8)
-    written = bits.encode_huffman(symbols, words, lengths, chunk, out, sizes)
+    written = bits.encode_huffman(symbols, words | lengths << bits.LENGTH_SHIFT, chunk, out, sizes)
     return out[:written], sizes
 
 
@@ -44,10 +44,10 @@ def decode(data, sizes, n, chunk):
     table = np.zeros(8, np.uint32)
     for i in range(8):
         symbol, length = next(e for low, e in entries.items() if i % (1 << e[1]) == low)
-        table[i] = symbol | length << bits.TABLE_LENGTH_SHIFT
+        table[i] = symbol | length << bits.LENGTH_SHIFT
     out = np.empty(n, np.uint8)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return out if bits.decode_huffman(data, offsets, table, 3, chunk, out) else None
+    return out if bits.decode_huffman(data, offsets, table, bits.runs_of(table), chunk, out) else None
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=200), st.integers(1, 70))

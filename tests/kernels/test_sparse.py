@@ -94,9 +94,7 @@ def test_any_gaps_stay_within_bounds(gaps, n_values, shape, bits):
     rows, columns = shape
     out = np.zeros(rows * columns + 2, np.uint8)
     values = np.ones(n_values, np.uint8)
-    ok = sparse.put_gaps(
-        np.array(gaps, np.uint16), 2**bits - 1, values, rows, columns, out[1:-1]
-    )
+    ok = sparse.put_gaps(np.array(gaps, np.uint16), 2**bits - 1, values, rows, columns, out[1:-1])
     assert out[0] == out[-1] == 0
     if ok:
         assert plain_gaps(np.flatnonzero(out[1:-1].reshape(shape).T.ravel()), 2**bits - 1) == gaps

@@ -1,0 +1,342 @@
+"""Sessions out of compressed files: the outputs of plain ONNX Runtime, bit for bit, and errors."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from contextlib import suppress
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from compress import runtime
+from compress.artifact import archive, container, convert
+from compress.errors import DataError, FormatError, OutputError
+from compress.runtime import session
+
+RNG = np.random.default_rng(0)
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+
+def floats(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def sparse(*shape):
+    return np.where(RNG.random(shape) < 0.1, RNG.choice(np.float32([-1, 0.5, 2]), shape), 0).astype(
+        np.float32
+    )
+
+
+def tensor(name, array):
+    return numpy_helper.from_array(np.asarray(array), name)
+
+
+def value(name, kind, shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def a_model(nodes, initializers, inputs, outputs):
+    graph = helper.make_graph(nodes, "net", inputs, outputs, initializers)
+    onnx_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    onnx_model.ir_version = 10
+    return onnx_model
+
+
+def mlp():
+    """Two dense layers and one pruned and shared; large and small initializers."""
+    nodes = [
+        helper.make_node("Gemm", ["x", "w1", "b1"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Gemm", ["b", "w2", "b2"], ["c"], transB=1),
+        helper.make_node("MatMul", ["c", "w3"], ["y"]),
+    ]
+    field = helper.make_tensor("b1", FLOAT, [300], floats(300))  # in float_data
+    initializers = [
+        tensor("w1", floats(64, 300)),
+        field,
+        tensor("w2", sparse(200, 300)),
+        tensor("b2", floats(200)),
+        tensor("w3", floats(200, 3)),
+    ]
+    return a_model(
+        nodes, initializers, [value("x", FLOAT, ["n", 64])], [value("y", FLOAT, ["n", 3])]
+    )
+
+
+def types():
+    """Large initializers of int8, int4, int64, bool, float16, bfloat16 and double."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["i8", "s"], ["a"]),
+        helper.make_node("DequantizeLinear", ["i4", "s"], ["b"]),
+        helper.make_node("Gather", ["table", "i64"], ["c"]),
+        helper.make_node("Where", ["flags", "c", "f64"], ["d"]),
+        *(
+            helper.make_node("Cast", [name], [f"{name} float"], to=FLOAT)
+            for name in ("f16", "bf16", "d")
+        ),
+        helper.make_node("Sum", ["a", "b", "d float", "f16 float", "bf16 float", "x"], ["y"]),
+    ]
+    n = 20_000
+    initializers = [
+        tensor("i8", RNG.integers(-100, 100, n).astype(np.int8)),
+        tensor("i4", RNG.integers(-8, 8, n).astype(ml_dtypes.int4)),
+        tensor("s", np.float32(0.25)),
+        tensor("table", RNG.normal(size=n)),
+        tensor("i64", RNG.permutation(n)),
+        tensor("flags", RNG.random(n) < 0.5),
+        tensor("f64", RNG.normal(size=n)),
+        tensor("f16", floats(n).astype(np.float16)),
+        tensor("bf16", floats(n).astype(ml_dtypes.bfloat16)),
+    ]
+    return a_model(nodes, initializers, [value("x", FLOAT, [1])], [value("y", FLOAT, [n])])
+
+
+def branches():
+    """If and Loop with large and small initializers of their own, and one from outside."""
+
+    def branch(name):
+        out = value(f"{name} out", FLOAT, None)
+        nodes = [
+            helper.make_node("Add", ["x", f"{name} w"], [f"{name} a"]),
+            helper.make_node("Mul", [f"{name} a", "outer"], [f"{name} out"]),
+        ]
+        return helper.make_graph(nodes, name, [], [out], [tensor(f"{name} w", floats(3000))])
+
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["go on"]),
+            helper.make_node("Add", ["state", "step"], ["next"]),
+        ],
+        "body",
+        [value("i", INT64, []), value("go", BOOL, []), value("state", FLOAT, None)],
+        [value("go on", BOOL, []), value("next", FLOAT, None)],
+        [tensor("step", floats(3000))],
+    )
+    nodes = [
+        helper.make_node(
+            "If", ["which"], ["z"], then_branch=branch("yes"), else_branch=branch("no")
+        ),
+        helper.make_node("Loop", ["times", ""], ["y"], body=body),
+    ]
+    nodes[1].input.append("z")
+    return a_model(
+        nodes,
+        [tensor("outer", floats(3000)), tensor("times", np.int64(3))],
+        [value("x", FLOAT, [3000]), value("which", BOOL, [])],
+        [value("y", FLOAT, None)],
+    )
+
+
+def lookup(weights):
+    """Rows of a table."""
+    node = helper.make_node("Gather", ["w", "i"], ["y"])
+    shape = ["n", weights.shape[1]]
+    return a_model(
+        [node], [tensor("w", weights)], [value("i", INT64, ["n"])], [value("y", FLOAT, shape)]
+    )
+
+
+INPUTS = {
+    "mlp": {"x": floats(7, 64)},
+    "types": {"x": floats(1)},
+    "branches": {"x": floats(3000), "which": np.array(True)},
+}
+MODELS = {"mlp": mlp, "types": types, "branches": branches}
+
+
+def packed(path, onnx_model, metadata=None):
+    copy = ModelProto()
+    copy.CopyFrom(onnx_model)
+    archive.write(path, copy, {**convert.describe(onnx_model), **(metadata or {})})
+    return path
+
+
+def leftovers(folder=Path("/dev/shm")):
+    return [path for path in folder.iterdir() if path.name.startswith("compress-")]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("place", ["memory", "no memory"])
+def test_outputs_are_those_of_the_unpacked_model(tmp_path, name, place, monkeypatch):
+    if place == "no memory":
+        monkeypatch.setattr(session, "_SHARED_MEMORY", tmp_path / "none")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = packed(tmp_path / "net.safetensors", MODELS[name]())
+    plain = convert.unpack(path)
+    expected = onnxruntime.InferenceSession(str(plain)).run(None, INPUTS[name])
+    net = runtime.load(path)
+    outputs = net.run(INPUTS[name])
+    assert [output.tobytes() for output in outputs.values()] == [e.tobytes() for e in expected]
+    assert list(outputs) == [output.name for output in net.outputs]
+    assert leftovers() == leftovers(tmp_path) == []
+    again = runtime.load(plain).run(INPUTS[name])
+    assert [output.tobytes() for output in again.values()] == [e.tobytes() for e in expected]
+
+
+def test_large_initializers_are_mapped_and_live_as_long_as_the_session(tmp_path):
+    """An operator that ONNX Runtime does not repack its weights for reads them where they are."""
+
+    def mapped():
+        return sum("compress-" in line for line in Path("/proc/self/maps").read_text().splitlines())
+
+    gc.collect()
+    before = mapped()
+    nets = [runtime.load(packed(tmp_path / "a", lookup(floats(500, 64)))) for _ in range(2)]
+    outputs = [net.run({"i": np.arange(500)})["y"].tobytes() for net in nets]
+    assert outputs[0] == outputs[1]
+    assert mapped() > before
+    del nets
+    gc.collect()
+    assert mapped() == before
+
+
+def test_what_a_session_tells(tmp_path):
+    net = runtime.load(packed(tmp_path / "a", mlp(), {"model": "mlp"}), threads=1)
+    assert net.inputs == (session.Value("x", "tensor(float)", ("n", 64)),)
+    assert net.outputs == (session.Value("y", "tensor(float)", ("n", 3)),)
+    assert net.providers == ("CPUExecutionProvider",)
+    assert net.metadata["model"] == "mlp"
+    with pytest.raises(DataError, match="does not tell how an image"):
+        net.preprocessing()
+    (tmp_path / "a.onnx").write_bytes(mlp().SerializeToString())
+    assert runtime.load(tmp_path / "a.onnx").metadata == {"model": "net"}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"wrong": floats(1, 64)},
+        {"x": floats(1, 64), "more": floats(1)},
+        {"x": floats(1, 63)},
+        {"x": np.zeros((1, 64))},
+        {"x": None},
+    ],
+)
+def test_inputs_that_do_not_fit(tmp_path, inputs):
+    net = runtime.load(packed(tmp_path / "a", mlp()))
+    with pytest.raises(DataError, match="the network refuses its input"):
+        net.run(inputs)
+    assert net.run(INPUTS["mlp"])["y"].shape == (7, 3)
+
+
+def test_a_graph_that_does_not_run(tmp_path):
+    onnx_model = mlp()
+    onnx_model.graph.node[0].op_type = "Nonsense"
+    with pytest.raises(FormatError, match="a is no network that ONNX Runtime can run"):
+        runtime.load(packed(tmp_path / "a", onnx_model))
+    (tmp_path / "a.onnx").write_bytes(b"\xff" * 9)
+    with pytest.raises(FormatError, match=r"a\.onnx is no network"):
+        runtime.load(tmp_path / "a.onnx")
+    assert leftovers() == []
+
+
+def test_files_that_are_not_there(tmp_path):
+    for name in ("none.safetensors", "none.onnx"):
+        with pytest.raises(DataError, match=f"{name} is not a file"):
+            runtime.load(str(tmp_path / name))
+
+
+def test_damage_is_a_format_error_wherever_it_is(tmp_path):
+    """With and without the checksum, also in a tensor that is decoded into the mapped file."""
+    good = container.open_file(packed(tmp_path / "a", mlp()))
+    own = [name for name in good.streams if ":" in name]
+    assert len(own) >= 2
+    for name in good.streams:
+        for at in range(0, len(good.streams[name]), 499):
+            changed = good.streams[name].copy()
+            changed[at] ^= 0x55
+            streams = {**good.streams, name: changed}
+            container.write(tmp_path / "b", {}, {n: d.tobytes() for n, d in streams.items()})
+            with suppress(FormatError):
+                runtime.load(tmp_path / "b", threads=1)
+    assert leftovers() == []
+
+
+def test_damage_in_a_large_tensor_names_it(tmp_path):
+    good = container.open_file(packed(tmp_path / "a", mlp()))
+    streams = {name: data.tobytes() for name, data in good.streams.items()}
+    (name,) = [name for name in streams if name.endswith(":w2")]
+    streams[name] = streams[name][:-1] + bytes([streams[name][-1] ^ 0x80])
+    container.write(tmp_path / "b", {}, streams)
+    with pytest.raises(FormatError, match="b: w2: "):
+        runtime.load(tmp_path / "b")
+    assert leftovers() == []
+
+
+def test_no_room_for_the_weights(tmp_path, monkeypatch):
+    """Memory that is full is not used, and a disk that is full is an OutputError."""
+    path = packed(tmp_path / "a", mlp())
+    usage = namedtuple("usage", ["free"])
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(0))
+    assert session._place(archive.read(path)) is None
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    with pytest.raises(OutputError, match="no room for the weights"):
+        runtime.load(path)
+
+
+def test_a_full_disk(tmp_path):
+    """A limit on the size of files fails the weights' file as a full disk does."""
+    code = (
+        "import resource, sys; from compress import runtime; from compress.errors import *\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))\n"
+        "try: runtime.load(sys.argv[1])\n"
+        "except OutputError as error: print(error)"
+    )
+    path = packed(tmp_path / "a", mlp())
+    assert "no room for the weights" in run(code, path)
+    assert leftovers() == []
+
+
+def run(code, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_a_device_needs_no_torch(tmp_path):
+    """Loading and running imports numpy, onnx, ONNX Runtime, safetensors and numba, no more."""
+    path = packed(tmp_path / "a", mlp())
+    np.save(tmp_path / "x.npy", INPUTS["mlp"]["x"])
+    code = (
+        "import json, sys, numpy; from compress import runtime\n"
+        "net = runtime.load(sys.argv[1])\n"
+        "y = net.run({'x': numpy.load(sys.argv[2])})['y']\n"
+        "print(json.dumps([y.tobytes().hex(), sorted(sys.modules)]))"
+    )
+    output, modules = json.loads(run(code, path, tmp_path / "x.npy"))
+    assert output == runtime.load(path).run(INPUTS["mlp"])["y"].tobytes().hex()
+    heavy = {"torch", "torchvision", "sklearn", "matplotlib", "transformers", "zoo"}
+    assert not heavy & set(modules)
+    assert "compress.training" not in modules
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no file system in memory")
+def test_no_second_copy_is_made(tmp_path):
+    """128 MB of weights, mostly zeros, cost about their own size of memory, no more."""
+    weights = np.zeros((1000, 32_000), np.float32)
+    weights[:, ::40] = RNG.choice(np.float32([-1, 2]), (1000, 800))
+    code = (
+        "import re, sys; from pathlib import Path; import numpy, onnx, onnxruntime\n"
+        "from compress import runtime\n"
+        "def peak(): return int(re.search('VmHWM:.*?([0-9]+)',"
+        " Path('/proc/self/status').read_text())[1]) << 10\n"
+        "runtime.load(sys.argv[1]); before = peak(); net = runtime.load(sys.argv[2])\n"
+        "net.run({'i': numpy.array([3])}); print(peak() - before)"
+    )
+    small = packed(tmp_path / "small", mlp())
+    large = packed(tmp_path / "large", lookup(weights))
+    assert weights.nbytes < int(run(code, small, large)) < 1.3 * weights.nbytes

@@ -1,0 +1,178 @@
+"""The settings of a run: YAML and back, the checks, and what the comments document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compress.errors import CompressError, DataError, SettingsError
+from compress.export.settings import OnnxSettings
+from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.targets import Targets
+from compress.recipe import Recipe, documented, from_mapping, read, to_mapping, to_yaml
+from compress.training.settings import TrainSettings
+
+SETTINGS = (Recipe, PruneSettings, ShareSettings, TrainSettings, OnnxSettings)
+
+keys = st.sampled_from(["*", "conv", "fc", "features.0", "layer1.*.conv2"])
+sparsities = st.dictionaries(keys, st.floats(0, 1, exclude_max=True), min_size=1)
+bits = st.dictionaries(keys, st.integers(1, 16), min_size=1)
+trainings = st.builds(
+    TrainSettings,
+    epochs=st.integers(1, 500),
+    batch=st.integers(1, 4096),
+    optimizer=st.sampled_from(["sgd", "adam", "adamw"]),
+    lr=st.floats(1e-12, 1e3),
+    weight_decay=st.floats(0, 1),
+    patience=st.none() | st.integers(1, 10),
+)
+recipes = st.builds(
+    Recipe,
+    model=st.sampled_from(["lenet-5", "resnet50", "mobilenet_v2"]),
+    weights=st.none()
+    | st.sampled_from(["pretrained", "random", "folder of mine/weights.safetensors"]),
+    task=st.just("mnist"),
+    data=st.none() | st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs"))),
+    prune=st.none()
+    | st.builds(
+        PruneSettings,
+        sparsity=st.builds(lambda held: Targets(tuple(held.items())), sparsities),
+        scope=st.sampled_from(["lamp", "global", "uniform"]),
+        schedule=st.sampled_from(["one-shot", "gradual"]),
+        interval=st.integers(1, 1000),
+    ),
+    quantize=st.none()
+    | st.builds(
+        ShareSettings,
+        bits=st.builds(lambda held: Targets(tuple(held.items())), bits),
+        init=st.sampled_from(["linear", "density", "random"]),
+    ),
+    baseline=st.none() | trainings,
+    fine_tune=st.none() | trainings,
+    centroids=st.none() | trainings,
+    epochs=st.none() | st.integers(0, 100),
+    onnx=st.builds(OnnxSettings, opset=st.integers(18, 25), dynamic_batch=st.booleans()),
+    seed=st.integers(0, 2**63 - 1),
+    device=st.sampled_from(["auto", "cpu", "cuda"]),
+)
+
+
+@given(recipes)
+def test_yaml_gives_the_same_recipe_back(recipe: Recipe) -> None:
+    assert from_mapping(yaml.safe_load(to_yaml(recipe))) == recipe
+    assert from_mapping(to_mapping(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({"prune": 0.9}, {"prune": {"sparsity": "0.9"}}),
+        ({"prune": "conv=0.6,fc=0.92"}, {"prune": {"sparsity": "conv=0.6,fc=0.92"}}),
+        ({"prune": 0}, {"prune": {"sparsity": 0.0}}),
+        ({"quantize": "5bit"}, {"quantize": {"bits": "5bit", "init": "linear"}}),
+        ({"seed": 0, "onnx": {"opset": 20}}, {}),
+    ],
+)
+def test_short_forms_mean_the_long_ones(short: dict[str, Any], long: dict[str, Any]) -> None:
+    model = {"model": "lenet-5"}
+    assert from_mapping(model | short) == from_mapping(model | long)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({}, "recipe: Object missing required field `model`"),
+        ({"model": ""}, "model must be a name, got ''"),
+        ({"model": "a/b"}, "model must be a name, got 'a/b'"),
+        ({"model": 5}, "recipe: Expected `str`, got `int` - at `$.model`"),
+        ({"prune": 1.0}, "sparsity must be in [0, 1), got 1.0"),
+        ({"prune": -1}, "sparsity must be in [0, 1), got -1.0"),
+        ({"prune": float("nan")}, "sparsity must be in [0, 1), got nan"),
+        ({"prune": "conv=2"}, "sparsity of conv must be in [0, 1), got 2.0"),
+        ({"prune": "half"}, "sparsity must be a number in [0, 1), got 'half'"),
+        ({"prune": "0.5,0.6"}, "targets must be given once for each layer or kind, got '*'"),
+        ({"prune": ""}, "sparsity must be a number in [0, 1), got ''"),
+        ({"prune": True}, "recipe: Expected `object | null`, got `bool` - at `$.prune`"),
+        ({"prune": {}}, "recipe: Object missing required field `sparsity` - at `$.prune`"),
+        ({"prune": {"sparsity": 0.5, "scop": "lamp"}}, "prune must be settings among sparsity, "),
+        ({"prune": {"sparsity": 0.5, "end": 2}}, "end must be in (0.0, 1], got 2.0"),
+        ({"quantize": "0bit"}, "bits must be in [1, 16], got 0"),
+        ({"quantize": "17bit"}, "bits must be in [1, 16], got 17"),
+        ({"quantize": 5}, "bits must be given like 5bit, got '5'"),
+        ({"quantize": {"bits": "5bit", "init": "x"}}, "recipe: Invalid enum value 'x'"),
+        ({"seed": -1}, "seed must be in [0, 2**63), got -1"),
+        ({"seed": 2**63}, "seed must be in [0, 2**63), got 9223372036854775808"),
+        ({"seed": 2**70}, "seed must be in [0, 2**63)"),
+        ({"seed": 1.5}, "recipe: Expected `int`, got `float` - at `$.seed`"),
+        ({"task": "mnist", "epochs": -1}, "epochs must be 0 or more, got -1"),
+        ({"epochs": 3}, "task must be given where there is training, got None"),
+        ({"fine_tune": {"epochs": 3}}, "task must be given where there is training, got None"),
+        ({"baseline": {"epochs": 0}}, "epochs must be at least 1, got 0"),
+        ({"baseline": {"epochs": 1, "rate": 2}}, "baseline must be settings among epochs, batch, "),
+        ({"device": "tpu"}, "recipe: Invalid enum value 'tpu' - at `$.device`"),
+        ({"onnx": {"opset": 17}}, "opset must be in [18, 25], got 17"),
+        ({"onnx": None}, "recipe: Expected `object`, got `null` - at `$.onnx`"),
+        ({"sparsity": 0.5, "colour": 1}, "recipe must be settings among model, weights, task, "),
+        ({7: 8}, "recipe must be settings among model, weights, task, "),
+    ],
+)
+def test_wrong_settings_are_told(data: dict[str, Any], said: str) -> None:
+    given = data if "model" in data or not data else {"model": "lenet-5"} | data
+    with pytest.raises(SettingsError) as caught:
+        from_mapping(given)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("model: lenet-5  # Caffe's\nprune: 0.9\ndata: größe\n", encoding="utf-8")
+    assert read(file) == from_mapping({"model": "lenet-5", "prune": 0.9, "data": "größe"})
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "said"),
+    [
+        (b"[" * 5000, SettingsError, "is not YAML"),
+        (b"model: [", SettingsError, "is not YAML"),
+        (b"model: !!python/object:os.system x", SettingsError, "is not YAML"),
+        (b"model: 2020-13-45", SettingsError, "is not YAML"),
+        (b"- model", SettingsError, "must be settings by name, got 'list'"),
+        (b"", SettingsError, "must be settings by name, got 'NoneType'"),
+        (b"model: \xff", DataError, "cannot be read"),
+        (None, DataError, "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_recipe(
+    tmp_path: Path, content: bytes | None, error: type[CompressError], said: str
+) -> None:
+    file = tmp_path / "recipe.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(error) as caught:
+        read(file)
+    assert said in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"(model|prune|seed): [^\n]{0,12}\n", fullmatch=True))
+def test_any_text_is_a_recipe_or_one_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        assert isinstance(read(file), Recipe)
+    except CompressError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize("cls", SETTINGS)
+def test_every_setting_is_documented(cls: type) -> None:
+    texts = documented(cls)
+    assert list(texts) == list(cls.__dataclass_fields__)  # type: ignore[attr-defined]  # a dataclass
+    assert all(len(text) > 5 for text in texts.values()), texts
