@@ -166,9 +166,10 @@ def test_any_text_is_a_recipe_or_one_error(
     file = tmp_path_factory.getbasetemp() / "any.yaml"
     file.write_text(text, encoding="utf-8", errors="replace")
     try:
-        assert isinstance(read(file), Recipe)
-    except CompressError as error:
-        assert str(error)
+        recipe = read(file)
+    except CompressError:
+        return
+    assert isinstance(recipe, Recipe)
 
 
 @pytest.mark.parametrize("cls", SETTINGS)

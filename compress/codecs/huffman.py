@@ -161,4 +161,5 @@ def _table(lengths: NDArray[np.uint8]) -> NDArray[np.uint32]:
     entries = (order | sizes << bits.LENGTH_SHIFT).astype(np.uint32)
     by_code = np.repeat(entries, 1 << (table_bits - sizes))
     first_low = _reverse(np.arange(1 << table_bits).astype(np.uint16)) >> np.uint16(16 - table_bits)
-    return by_code[first_low]
+    table: NDArray[np.uint32] = by_code[first_low]
+    return table

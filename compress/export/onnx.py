@@ -151,12 +151,15 @@ def _without_data(graph: onnx_ir.Model) -> tuple[ModelProto, dict[int, RawData]]
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's notes to itself; what matters is raised."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    level, nowhere = logging.root.manager.disable, io.StringIO()
+    logging.disable(logging.CRITICAL)  # each part of torch has a logger of its own
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            logger.setLevel(level)
+            logging.disable(level)

@@ -5,14 +5,14 @@ Private kernels: arguments are checked by the caller (`compress.codecs`). All re
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Symbols = NDArray[np.uint8 | np.uint16]
+
+_State = tuple[np.uint64, np.uint64, np.uint64]  # bits held, how many, and the next place
 
 LENGTH_SHIFT = 16  # a table's entry is a symbol or codeword | length << 16
 RUN_BITS = 12  # of a look-up of several symbols: 16 KiB, half of a small first-level cache
@@ -54,7 +54,8 @@ def count(symbols: Symbols, alphabet: int) -> NDArray[np.int64]:
     """Count each symbol below `alphabet`, shape `(alphabet,)`."""
     counts = np.zeros((2, alphabet), np.int64)
     _count(symbols, counts)
-    return counts.sum(0)
+    both: NDArray[np.int64] = counts.sum(0)
+    return both
 
 
 @njit(cache=True, nogil=True)
@@ -104,7 +105,7 @@ def encode_huffman(
             held >>= np.uint64(8)
             n_held -= min(n_held, np.uint64(8))
         sizes[i] = at - begin
-    return np.int64(at)
+    return int(at)
 
 
 def runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -216,7 +217,7 @@ def _decode_lanes(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _refill(data: Bytes, held: np.uint64, n_held: np.uint64, at: np.uint64) -> Any:
+def _refill(data: Bytes, held: np.uint64, n_held: np.uint64, at: np.uint64) -> _State:
     """Hold 56 to 63 bits: bytes of which a part did not fit are read again."""
     word = np.uint64(0)
     for j in range(8):
@@ -228,7 +229,7 @@ def _refill(data: Bytes, held: np.uint64, n_held: np.uint64, at: np.uint64) -> A
 @njit(cache=True, nogil=True, inline="always")
 def _take_run(
     runs: NDArray[np.uint32], held: np.uint64, n_held: np.uint64, out: Symbols, at: np.uint64
-) -> Any:
+) -> _State:
     """Write the next run; what stands behind its symbols is written over by the next one."""
     run = np.uint64(runs[held & np.uint64((1 << RUN_BITS) - 1)])
     out[at] = run & np.uint64(255)
@@ -258,7 +259,7 @@ def _decode_rest(
     # Three look-ups of 16 bits fit in the 56 bits that a refill guarantees.
     while position + 3 <= stop and at + 8 <= end:
         held, n_held, moved = _refill(data, held, n_held, np.uint64(at))
-        at = np.int64(moved)
+        at = int(moved)
         for _ in range(3):
             entry = np.uint64(table[held & mask])
             out[position] = entry & low
@@ -279,4 +280,4 @@ def _decode_rest(
         position += 1
         held >>= length
         n_held -= length
-    return at == end and n_held < np.uint64(8) and held == np.uint64(0)
+    return bool(at == end and n_held < np.uint64(8) and held == np.uint64(0))

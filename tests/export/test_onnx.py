@@ -158,7 +158,8 @@ class Spectral(nn.Module):
     """ONNX has no such operator."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.linalg.eigvalsh(x @ x.mT)
+        values: Tensor = torch.linalg.eigvalsh(x @ x.mT)
+        return values
 
 
 @pytest.mark.parametrize("model", [Deciding(), Spectral()])

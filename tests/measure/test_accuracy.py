@@ -72,7 +72,7 @@ def test_labels_that_are_no_classes(batch: int | str) -> None:
 def test_an_output_that_holds_no_scores() -> None:
     class Flat(Brightest):
         def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-            return {"scores": np.float32(1).reshape(())}
+            return {"scores": np.array(1, np.float32)}
 
     with pytest.raises(DataError, match="do not fit the network's output"):
         top1(Flat(), samples(4, 0), PREPROCESSING)
