@@ -75,7 +75,7 @@ def encode_huffman(
     chunk: int,
     out: Bytes,
     sizes: NDArray[np.int64],
-) -> int:
+) -> np.int64:
     """Write each run of `chunk` symbols as a byte-aligned stream; return the bytes written.
 
     Args:
@@ -105,7 +105,7 @@ def encode_huffman(
             held >>= np.uint64(8)
             n_held -= min(n_held, np.uint64(8))
         sizes[i] = at - begin
-    return int(at)
+    return np.int64(at)
 
 
 def runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -252,14 +252,14 @@ def _decode_rest(
     """Decode a stream from the bit `start` to its end, symbol by symbol; is it valid?"""
     mask = np.uint64(table.shape[0] - 1)
     shift, low = np.uint64(LENGTH_SHIFT), np.uint64(0xFFFF)
-    at, skipped = start >> 3, np.uint64(start & 7)
+    at, skipped = np.int64(start >> 3), np.uint64(start & 7)
     held, n_held = np.uint64(0), np.uint64(0)
     if skipped:
         held, n_held, at = np.uint64(data[at]) >> skipped, np.uint64(8) - skipped, at + 1
     # Three look-ups of 16 bits fit in the 56 bits that a refill guarantees.
     while position + 3 <= stop and at + 8 <= end:
         held, n_held, moved = _refill(data, held, n_held, np.uint64(at))
-        at = int(moved)
+        at = np.int64(moved)
         for _ in range(3):
             entry = np.uint64(table[held & mask])
             out[position] = entry & low

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 import accelerate  # noqa: F401, TID253  (loaded here, once)
@@ -45,6 +46,9 @@ def child(words: list[str], out: Path, kill_at: int | None = None) -> int:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         sys.stdout.flush()
         os._exit(code)
