@@ -97,6 +97,10 @@ def _kmeans() -> str:
     )
 
 
+def _example() -> str:
+    return f"```console\n{(results_file.RESULTS / 'example.txt').read_text()}```\n"
+
+
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     titles = tuple(head)
     lines = [titles, tuple("---" for _ in titles), *rows]
@@ -107,6 +111,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "deep-compression": _deep_compression,
     "zoo": _zoo,
     "kmeans": _kmeans,
+    "example": _example,
 }
 
 if __name__ == "__main__":

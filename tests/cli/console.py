@@ -60,9 +60,7 @@ def compress(*words: str | Path) -> Outcome:
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
-def spawn(
-    script: str, *words: str | Path, environment: Mapping[str, str] | None = None
-) -> Outcome:
+def spawn(script: str, *words: str | Path, environment: Mapping[str, str] | None = None) -> Outcome:
     """Run a script in a process of its own, which imports the package of this one."""
     done = subprocess.run(
         [*PYTHON, "-c", script, *map(str, words)],

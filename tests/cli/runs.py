@@ -27,7 +27,9 @@ def small_run() -> tuple[Path, Outcome]:
     folder = Path(_KEPT[0].name)
     (folder / "recipe.yaml").write_text(RECIPE)
     with mock.patch.dict("os.environ", {"COMPRESS_CACHE": str(folder / "cache")}):
-        done = compress("run", "--recipe", folder / "recipe.yaml", "--out", folder / "run", "--json")
+        done = compress(
+            "run", "--recipe", folder / "recipe.yaml", "--out", folder / "run", "--json"
+        )
     return folder / "run", done
 
 

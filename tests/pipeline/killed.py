@@ -1,10 +1,10 @@
-"""Runs that are ended from outside, in children of one process that has loaded everything.
+"""Runs that are ended and resumed, in children of one process that has loaded everything.
 
-    python killed.py RECIPE FOLDER N...
+    python killed.py RECIPE FOLDER FILE:before:KILL...
 
-In `FOLDER/whole` is an undisturbed run, in `FOLDER/N` one whose process is killed (SIGKILL) when it
-is about to put its N-th file in place (even N) or just has (odd N), and then resumed. A line is
-printed for each: N, the name of the file, whether it was killed, the exit codes.
+`FOLDER/whole` gets an undisturbed run. For each further word a run is ended by the signal when it
+is about to put the file in place for the first time (or just has: `after`), and then resumed. A
+line is printed for each: the folder, the two exit codes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import sys
 import traceback
 from pathlib import Path
 
-import accelerate  # noqa: F401, TID253  (loaded here, once)
-import sklearn.datasets  # noqa: F401, TID253
+import accelerate  # noqa: F401  (loaded here, once)
+import sklearn.datasets  # noqa: F401
 import torch
 import torch._dynamo
 from torch import nn
@@ -28,63 +28,62 @@ from compress.pipeline import run  # noqa: F401
 from compress.report import page  # noqa: F401
 
 
-def child(words: list[str], out: Path, kill_at: int | None = None) -> int:
+def end_all(recipe: str, folder: Path, points: list[str]) -> None:
+    """End and resume a run at each point."""
+    torch.set_num_threads(1)  # threads do not outlive a fork
+    export(nn.Linear(2, 2), [torch.ones(2, 2)], folder / "first.onnx", OnnxSettings())
+    words = ["run", "--recipe", recipe, "--out"]
+    print("whole", child([*words, str(folder / "whole")], folder / "whole.log"))  # noqa: T201
+    for number, point in enumerate(points):
+        out, log = folder / str(number), folder / f"{number}.log"
+        first = child([*words, str(out)], log, point)
+        second = child([*words, str(out), "--resume"], folder / f"{number}.resumed.log")
+        print(number, first, second)  # noqa: T201
+
+
+def child(words: list[str], log: Path, point: str | None = None) -> int:
     """Run a command; return its exit code, or less than 0 where a signal ended it."""
+    sys.stdout.flush()
     process = os.fork()
     if process:
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.environ["COMPRESS_CACHE"] = str(out.with_suffix(".cache"))
-    if kill_at is not None:
-        kill(kill_at, out.with_suffix(".name"))
-    sys.argv = ["compress", "run", *words, "--out", str(out)]
-    code = 1
+    place = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(place, 1)
+    os.dup2(place, 2)
+    os.environ["COMPRESS_CACHE"] = words[words.index("--out") + 1] + ".cache"
+    if point is not None:
+        arm(*point.split(":"))
+    sys.argv = ["compress", *words]
+    code = 0
     try:
         main()
-        code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:
         traceback.print_exc()
-        raise
+        code = 70
     finally:
         sys.stdout.flush()
         os._exit(code)
 
 
-def kill(at: int, note: Path) -> None:
-    """End this process at a file."""
-    replace, count = Path.replace, 0
+def arm(name: str, when: str, ending: str) -> None:
+    """Let this process get a signal at a file."""
+    replace, done = Path.replace, False
 
-    def counted(self: Path, target: Path) -> Path:
-        nonlocal count
-        place, after = divmod(at, 2)
-        if count == place:
-            note.write_text(target.name)
-            if after:
-                replace(self, target)
-            os.kill(os.getpid(), signal.SIGKILL)
-        count += 1
-        return replace(self, target)
+    def signalling(self: Path, target: Path) -> Path:
+        nonlocal done
+        here = not done and Path(target).name == name
+        done = done or here
+        if here and when == "before":
+            os.kill(os.getpid(), signal.Signals[f"SIG{ending}"])
+        result = replace(self, target)
+        if here and when == "after":
+            os.kill(os.getpid(), signal.Signals[f"SIG{ending}"])
+        return result
 
-    Path.replace = counted  # type: ignore[method-assign, assignment]  # this is the child
-
-
-def all_points(recipe: str, folder: Path, points: list[int]) -> None:
-    """Kill and resume at each point."""
-    torch.set_num_threads(1)  # threads do not outlive a fork
-    export(nn.Linear(2, 2), [torch.ones(2, 2)], folder / "first.onnx", OnnxSettings())
-    words = ["--recipe", recipe]
-    print("whole", "-", child(words, folder / "whole"), flush=True)  # noqa: T201
-    for at in points:
-        out = folder / str(at)
-        first = child(words, out, kill_at=at)
-        second = child([*words, "--resume"], out)
-        name = out.with_suffix(".name")
-        print(at, name.read_text() if name.exists() else "-", first, second, flush=True)  # noqa: T201
+    Path.replace = signalling  # type: ignore[method-assign, assignment]  # of this child alone
 
 
 if __name__ == "__main__":
-    all_points(sys.argv[1], Path(sys.argv[2]), [int(word) for word in sys.argv[3:]])
+    end_all(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
