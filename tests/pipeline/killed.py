@@ -1,10 +1,10 @@
 """Runs that are ended and resumed, in children of one process that has loaded everything.
 
-    python killed.py RECIPE FOLDER FILE:before:KILL...
+    python killed.py RECIPE FOLDER FILE:before:KILL,FILE:after:INT,...
 
-`FOLDER/whole` gets an undisturbed run. For each further word a run is ended by the signal when it
-is about to put the file in place for the first time (or just has: `after`), and then resumed. A
-line is printed for each: the folder, the two exit codes.
+`FOLDER/whole` gets an undisturbed run. For each further word a run is ended by a signal when it is
+about to put a file in place for the first time (or just has: `after`), resumed until the next such
+point, and at last resumed to its end. A line is printed for each: the folder, the exit codes.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ def end_all(recipe: str, folder: Path, points: list[str]) -> None:
     words = ["run", "--recipe", recipe, "--out"]
     print("whole", child([*words, str(folder / "whole")], folder / "whole.log"))  # noqa: T201
     for number, point in enumerate(points):
-        out, log = folder / str(number), folder / f"{number}.log"
-        first = child([*words, str(out)], log, point)
-        second = child([*words, str(out), "--resume"], folder / f"{number}.resumed.log")
-        print(number, first, second)  # noqa: T201
+        out, log = str(folder / str(number)), folder / f"{number}.log"
+        first, *others = point.split(",")
+        codes = [child([*words, out], log, first)]
+        codes += [child([*words, out, "--resume"], log, other) for other in (*others, None)]
+        print(number, *codes)  # noqa: T201
 
 
 def child(words: list[str], log: Path, point: str | None = None) -> int:
@@ -47,7 +48,7 @@ def child(words: list[str], log: Path, point: str | None = None) -> int:
     process = os.fork()
     if process:
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    place = os.open(log, os.O_WRONLY | os.O_CREAT)
+    place = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(place, 1)
     os.dup2(place, 2)
     os.environ["COMPRESS_CACHE"] = words[words.index("--out") + 1] + ".cache"
@@ -59,7 +60,7 @@ def child(words: list[str], log: Path, point: str | None = None) -> int:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except BaseException:
+    except Exception:  # noqa: BLE001  (a child goes no further up)
         traceback.print_exc()
         code = 70
     finally:

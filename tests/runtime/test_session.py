@@ -196,7 +196,7 @@ def test_large_initializers_are_mapped_and_live_as_long_as_the_session(tmp_path)
     for net in nets:
         np.testing.assert_array_equal(net.run({"i": np.arange(500)})["y"], table)
     assert mapped() > before
-    del nets
+    del nets, net
     gc.collect()
     assert mapped() == before
 
