@@ -9,7 +9,10 @@ import typer
 from compress.cli import doctor, import_, inspect, pack, predict, run, unpack, verify, zoo
 from compress.cli import eval as evaluate
 from compress.cli.output import fail
-from compress.errors import CompressError
+from compress.errors import CompressError, MissingExtraError
+
+# Modules of the extra that does the compressing.
+_TORCH = ("torch", "torchvision", "accelerate", "onnxscript", "sklearn")
 
 app = typer.Typer(
     name="compress",
@@ -24,17 +27,22 @@ for module in (run, pack, unpack, inspect, verify, evaluate, predict, import_, z
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
 
 
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.")
-    ] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from importlib import metadata
 
         typer.echo(metadata.version("compress-toolkit"))
         raise typer.Exit
+
+
+_VERSION = typer.Option(
+    "--version", help="Print the version and leave.", is_eager=True, callback=_print_version
+)
+
+
+@app.callback()
+def _options(version: Annotated[bool, _VERSION] = False) -> None:
+    pass
 
 
 def main() -> None:
@@ -47,5 +55,10 @@ def main() -> None:
         fail(str(error))
     except OSError as error:  # of the terminal or the system; those of files have their own wording
         fail(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _TORCH:
+            raise
+        fail(str(MissingExtraError(package, "torch,report")))
     except MemoryError:
         fail("memory is used up; close other programs or take a smaller model")
