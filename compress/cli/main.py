@@ -50,7 +50,7 @@ def main() -> None:
     from zoo.errors import ZooError
 
     try:
-        app()
+        app(prog_name="compress")
     except (CompressError, ZooError) as error:
         fail(str(error))
     except OSError as error:  # of the terminal or the system; those of files have their own wording

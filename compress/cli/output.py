@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
     from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 _KIB = 1024
+_PIPED_WIDTH = 1000  # columns: what is not for eyes is not cut to fit
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -27,7 +28,8 @@ def show(what: RenderableType) -> None:
     """Print a table or a text."""
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(what)
+    piped = not sys.stdout.isatty()
+    Console(highlight=False, soft_wrap=piped, width=_PIPED_WIDTH if piped else None).print(what)
 
 
 def notes() -> Console:
@@ -46,7 +48,8 @@ def grid(*columns: str) -> Table:
     for column in columns:
         title = column.removesuffix(">")
         right = column.endswith(">")
-        table.add_column(title, justify="right" if right else "left", no_wrap=right)
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(title, justify=justify, no_wrap=right, overflow="fold")
     return table
 
 

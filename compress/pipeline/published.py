@@ -38,11 +38,14 @@ def import_net(source: Path, subject: Subject, target: Path) -> None:
     weights = weights_of(model)[0]
     if any(weight.kind not in ("conv", "fc") for weight in weights):
         raise UnsupportedLayerError(f"{subject.name} has other layers than conv and fc")
+    parameters = dict(model.named_parameters())
+    for weight in weights:
+        if f"{weight.module}.bias" not in parameters:
+            raise UnsupportedLayerError(f"{weight.module} of {subject.name} must have a bias")
     try:
         data = source.read_bytes()
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error.strerror}") from error
-    parameters = dict(model.named_parameters())
     try:
         layers = list(published.decode(data, [tuple(w.parameter.shape) for w in weights]))
     except FormatError as error:

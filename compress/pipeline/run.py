@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -232,16 +233,26 @@ class _Run:
 
     def _dense_model(self) -> nn.Module:
         model = self.model = self._built()
+        self._check_targets(model)
         match self.source:
             case "random":
                 pass
             case "pretrained":
-                self.subject.load_pretrained(model)
+                with redirect_stdout(io.StringIO()):  # torchvision prints where it downloads from
+                    self.subject.load_pretrained(model)
             case "trained":
                 self._train_baseline(model)
             case path:
                 dense.weights_file(path, model)
         return model
+
+    def _check_targets(self, model: nn.Module) -> None:
+        """Tell a name that no layer has before there is any training."""
+        weights, _ = weights_of(model)
+        if self.recipe.prune is not None:
+            self.recipe.prune.sparsity.resolve(weights)
+        if self.recipe.quantize is not None:
+            self.recipe.quantize.bits.resolve(weights)
 
     def _train_baseline(self, model: nn.Module) -> None:
         data = self.data

@@ -44,8 +44,8 @@ class Outcome:
         return lines[0].removeprefix("compress: ")
 
 
-def compress(*words: str | Path) -> Outcome:
-    """Run a command in this process."""
+def compress(*words: object) -> Outcome:
+    """Run a command in this process; words that are no text are made it."""
     out, err = io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["compress", *map(str, words)]),

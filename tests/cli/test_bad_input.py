@@ -66,7 +66,7 @@ def run(out: Path, *words: str | Path) -> Outcome:
     ],
 )
 def test_settings(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    assert said in run(tmp_path / "run", *words).error().replace("dense 0.0 s", "")
+    assert said in run(tmp_path / "run", *words).error()
 
 
 @pytest.mark.parametrize("task", ["mnist", "imagefolder"])
@@ -196,7 +196,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 64 KiB, where this process may."""
     place = tmp_path / "disk"
     place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place]
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("only root can mount")
     yield place
