@@ -108,7 +108,7 @@ def load_onnx(path: Path) -> ModelProto:
         for tensor in tensors(loaded):  # onnx itself leaves out subgraphs and sparse tensors
             if tensor.data_location == tensor.EXTERNAL:
                 load_external_data_for_tensor(tensor, str(path.parent))
-                tensor.data_location = tensor.DEFAULT
+                tensor.ClearField("data_location")
                 tensor.ClearField("external_data")
     except Exception as error:  # protobuf, checker and file errors share no base
         raise DataError(f"{path} is not a readable ONNX model: {_first_line(error)}") from error
