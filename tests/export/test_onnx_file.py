@@ -46,6 +46,14 @@ def model_and_data() -> tuple[ModelProto, ModelProto, dict[int, RawData]]:
     return whole, empty, data
 
 
+def plain_bytes(model: ModelProto) -> bytes:
+    """Serialize a model; that its loaded data is in the file is the default, and left out."""
+    for tensor in model.graph.initializer:
+        tensor.ClearField("data_location")
+    data: bytes = model.SerializeToString()
+    return data
+
+
 def test_the_bytes_are_protobuf_s_own(tmp_path: Path) -> None:
     whole, empty, data = model_and_data()
     before = empty.SerializeToString()
@@ -80,17 +88,13 @@ def test_a_model_above_protobuf_s_limit(tmp_path: Path, monkeypatch: pytest.Monk
     assert large.stat().st_size < 3000
     assert beside.stat().st_size == 4 * (100 * 70 + 70 * 30)
     onnx.checker.check_model(large, full_check=True)
-    loaded = onnx.load(large)
-    for tensor in loaded.graph.initializer:
-        tensor.ClearField("data_location")  # where it is loaded to: named, though it is the default
-    assert loaded.SerializeToString() == plain.read_bytes()
+    assert plain_bytes(onnx.load(large)) == plain.read_bytes()
     assert (in_onnxruntime(large, example.numpy()) == in_onnxruntime(plain, example.numpy())).all()
 
     packed = tmp_path / "large.safetensors"
     convert.pack(large, packed)
     assert convert.n_bytes(large) == large.stat().st_size + beside.stat().st_size
-    restored = archive.restore(archive.read(packed))
-    assert restored.SerializeToString() == plain.read_bytes()
+    assert plain_bytes(archive.restore(archive.read(packed))) == plain.read_bytes()
     (tmp_path / "large.onnx.data").unlink()
     session = load(packed)
     found = session.run({"input": example.numpy()})["output"]
