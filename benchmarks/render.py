@@ -55,8 +55,8 @@ def _deep_compression() -> str:
         )
     return _table(
         (
-            "network", "paper: error", "ours: error (3 seeds)", "paper: size (sum of its rows)",
-            "ours, counted like the paper", "ours, file on disk", "file ratio",
+            "network", "paper: error", "ours: error, by seed", "paper: size (sum of its rows)",
+            "ours, counted like the paper", "ours, file on disk", "file ratio, median",
         ),
         lines,
     )  # fmt: skip

@@ -63,9 +63,8 @@ class Recipe:
         require(0 <= self.seed < 2**63, "seed", "in [0, 2**63)", self.seed)
         require(self.epochs is None or self.epochs >= 0, "epochs", "0 or more", self.epochs)
         trains = self.epochs is not None or self.fine_tune is not None or self.centroids is not None
-        require(
-            self.task is not None or not trains, "task", "given where there is training", self.task
-        )
+        named = self.task is not None or not trains
+        require(named, "task", "given for epochs or a training to mean anything", self.task)
 
 
 def from_mapping(data: Mapping[str, Any]) -> Recipe:

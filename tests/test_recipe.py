@@ -110,8 +110,11 @@ def test_short_forms_mean_the_long_ones(short: dict[str, Any], long: dict[str, A
         ({"seed": 2**70}, "seed must be in [0, 2**63)"),
         ({"seed": 1.5}, "recipe: Expected `int`, got `float` - at `$.seed`"),
         ({"task": "mnist", "epochs": -1}, "epochs must be 0 or more, got -1"),
-        ({"epochs": 3}, "task must be given where there is training, got None"),
-        ({"fine_tune": {"epochs": 3}}, "task must be given where there is training, got None"),
+        ({"epochs": 3}, "task must be given for epochs or a training to mean anything, got None"),
+        (
+            {"fine_tune": {"epochs": 3}},
+            "task must be given for epochs or a training to mean anything, got None",
+        ),
         ({"baseline": {"epochs": 0}}, "epochs must be at least 1, got 0"),
         ({"baseline": {"epochs": 1, "rate": 2}}, "baseline must be settings among epochs, batch, "),
         ({"device": "tpu"}, "recipe: Invalid enum value 'tpu' - at `$.device`"),

@@ -76,7 +76,8 @@ def open_file(path: Path, *, check: bool = True) -> Container:
                     raise FormatError(f"{path}: the stream {name!r} is not a row of bytes")
             streams = {name: file.get_tensor(name) for name in names}
     except SafetensorError as error:
-        raise FormatError(f"{path} is not a compressed file: {error}") from error
+        hint = "; pack it first" if path.suffix == ".onnx" else ""
+        raise FormatError(f"{path} is not a compressed file: {error}{hint}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     sealed = _SEALED.fullmatch(text)

@@ -82,9 +82,12 @@ def unpack(source: Path, target: Path | None = None) -> Path:
 
 
 def n_bytes(path: Path) -> int:
-    """Return the size of a model file, data beside it included."""
-    beside = path.with_name(f"{path.name}.data")
-    return path.stat().st_size + (beside.stat().st_size if beside.is_file() else 0)
+    """Return the size of a model file and of the files beside it that hold its data."""
+    total = path.stat().st_size
+    if path.suffix == ".onnx":
+        beside = {path.parent / place for place in model.outside(path)} - {path}
+        total += sum(file.stat().st_size for file in beside)
+    return total
 
 
 def describe(onnx_model: ModelProto) -> dict[str, Any]:
@@ -171,4 +174,4 @@ def _save_onnx(restored: ModelProto, target: Path, n_bytes: int) -> None:
 
 def _refuse_same(source: Path, target: Path) -> None:
     if target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"{target} would overwrite what is read; choose another -o")
+        raise OutputError(f"{target} would overwrite what is read; choose another target")

@@ -117,6 +117,20 @@ def load_onnx(path: Path) -> ModelProto:
     return loaded
 
 
+def outside(path: Path) -> set[str]:
+    """Return the names of the files beside an ONNX file that hold data of its tensors."""
+    import onnx
+
+    referring = onnx.load(path, load_external_data=False)
+    return {
+        entry.value
+        for tensor in tensors(referring)
+        if tensor.data_location == tensor.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+
+
 def take_data(tensor: TensorProto) -> tuple[Layout, Items] | None:
     """Take a tensor's data out of it; None (and no change) where it stays in the graph."""
     if missing(tensor) is not None:

@@ -20,6 +20,7 @@ def command(
     """Show the bytes by kind and by layer."""
     from compress.artifact import archive
     from compress.measure.size import paper_bytes, tensor_sizes
+    from compress.report.wording import plain
 
     found = archive.read(file)
     layers = tensor_sizes(found)
@@ -49,7 +50,7 @@ def command(
     table = grid("layer", "shape", "density>", "distinct>", "bits/weight>", "bytes>", "form")
     for layer in layers:
         table.add_row(
-            layer.name,
+            plain(layer.name),
             "x".join(map(str, layer.shape)),
             f"{layer.nonzero / layer.weights:.3f}",
             str(layer.distinct),

@@ -29,14 +29,16 @@ def show(what: RenderableType) -> None:
     from rich.console import Console
 
     piped = not sys.stdout.isatty()
-    Console(highlight=False, soft_wrap=piped, width=_PIPED_WIDTH if piped else None).print(what)
+    Console(
+        markup=False, highlight=False, soft_wrap=piped, width=_PIPED_WIDTH if piped else None
+    ).print(what)
 
 
 def notes() -> Console:
     """Return the console on stderr: progress and notes."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, markup=False, highlight=False)
 
 
 def grid(*columns: str) -> Table:

@@ -31,6 +31,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Run a file on arrays as they are, or on images after its own preprocessing."""
+    from compress.report.wording import plain
     from compress.runtime import load
 
     session = load(file)
@@ -61,7 +62,8 @@ def command(
     for entry in rows:
         best = entry["top"][0]
         table.add_row(
-            entry["input"], str(entry["index"]), str(best["class"]), str(best["label"] or ""),
+            plain(entry["input"]), str(entry["index"]), str(best["class"]),
+            plain(str(best["label"] or "")),
             "" if best["score"] is None else f"{best['score']:.4f}",
         )  # fmt: skip
     show(table)

@@ -15,7 +15,6 @@ import typer
 from compress import recipe as recipes
 from compress.cli import names
 from compress.cli.output import Json, fail, notes, show
-from compress.errors import require
 
 if TYPE_CHECKING:
     from compress.recipe import Recipe
@@ -83,7 +82,8 @@ def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
         section = data.get(key)
         # A new number leaves the section's other settings as the recipe has them.
         data[key] = {**section, _NUMBER[key]: value} if isinstance(section, dict) else value
-    require("model" in data, "model", "given, with --model or in a recipe", None)
+    if "model" not in data:
+        raise typer.BadParameter("give --model NAME, or --recipe FILE with a model in it")
     return recipes.from_mapping(data)
 
 
@@ -98,6 +98,8 @@ def _ending_well(folder: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         words = [word for word in sys.argv[1:] if word != "--resume"]
         again = shlex.join(["compress", *words, "--resume"])
+        if not (folder / ".work").is_dir():
+            fail("interrupted; nothing was begun", _INTERRUPTED)
         fail(f"interrupted; what is done is kept in {folder}, go on with: {again}", _INTERRUPTED)
 
 
@@ -132,8 +134,10 @@ class _Progress:
             )
             with progress.Progress(*columns, console=self._console, transient=True) as self._bars:
                 self._bar = self._bars.add_task(name, total=None, figures="")
-                yield
-            self._bars = None
+                try:
+                    yield
+                finally:
+                    self._bars = None
         else:
             yield
         self._console.print(f"{name:8} {time.perf_counter() - start:7.1f} s")

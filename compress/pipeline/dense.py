@@ -56,6 +56,11 @@ def weights_file(path: Path, model: nn.Module) -> None:
     if not path.is_file():
         raise DataError(f"weights {path} is not a file; the names are {', '.join(_NAMED)}")
     try:
+        with safetensors.safe_open(path, "pt") as file:
+            if "compress" in (file.metadata() or {}):
+                raise DataError(
+                    f"weights {path} is a compressed file; unpack it, or give its source"
+                )
         safetensors.torch.load_model(model, path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise DataError(f"weights {path} is not a safetensors file: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import io
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, closing, nullcontext, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -82,9 +82,9 @@ def run(
     """
     source = dense.source_of(recipe, subject)
     text = recipes.to_yaml(recipe)
-    work = Work(out, text, resume=resume)
-    files.write_text(out / "recipe.yaml", text)
-    return _Run(recipe, subject, source, out, work, notify or Silent()).report()
+    with closing(Work(out, text, resume=resume)) as work:
+        files.write_text(out / "recipe.yaml", text)
+        return _Run(recipe, subject, source, out, work, notify or Silent()).report()
 
 
 class _Run:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -37,9 +39,17 @@ class Work:
 
         Raises:
             SettingsError: when the earlier run had another recipe.
-            OutputError: when the folder cannot be written.
+            OutputError: when the folder cannot be written, or another run is at work in it.
         """
         self._folder = out / _NAME
+        self._lock = _locked(out)
+        try:
+            self._open(out, identity, resume=resume)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, out: Path, identity: str, *, resume: bool) -> None:
         known = self.path("recipe.yaml")
         if resume and known.is_file():
             if known.read_text(encoding="utf-8") != identity:
@@ -50,6 +60,10 @@ class Work:
             return
         self.discard()
         files.write_text(known, identity)
+
+    def close(self) -> None:
+        """Let other runs into the folder."""
+        os.close(self._lock)
 
     def path(self, name: str) -> Path:
         """Return where a file of the work folder is."""
@@ -100,3 +114,22 @@ class Work:
                 shutil.rmtree(self._folder)
         except OSError as error:
             raise OutputError(f"cannot remove {self._folder}: {error.strerror}") from error
+
+
+def _locked(out: Path) -> int:
+    """Keep other runs out of a folder for as long as this process lives; return the lock."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = os.open(out, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {out}: {error.strerror}; free or choose another place"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise OutputError(
+            f"another run is at work in {out}; wait or choose another --out"
+        ) from error
+    return lock

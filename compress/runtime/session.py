@@ -8,6 +8,7 @@ the session stands; its memory goes when the session goes.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,13 +22,15 @@ from numpy.typing import NDArray
 from compress.artifact import archive, model
 from compress.artifact.archive import Archive
 from compress.artifact.model import Layout
-from compress.errors import DataError, FormatError, OutputError
+from compress.errors import DataError, FormatError, OutputError, require
 from compress.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     import onnxruntime
 
 _ALIGNMENT = 4096  # a page: mapped tensors start where vector loads like it
+_MAX_THREADS = 1024
+_MAX_REASON = 300  # characters of ONNX Runtime's message
 _INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
 _SHARED_MEMORY = Path("/dev/shm")  # Linux's file system in memory
 
@@ -75,7 +78,7 @@ class Session:
         try:
             outputs = self._session.run(None, dict(inputs))
         except Exception as error:  # ONNX Runtime's errors share no public base
-            raise DataError(f"the network refuses its input: {error}") from error
+            raise DataError(f"the network refuses its input: {_reason(error)}") from error
         return dict(zip((value.name for value in self.outputs), outputs, strict=True))
 
 
@@ -100,6 +103,12 @@ def load(
         OutputError: when there is no room for the decoded weights.
     """
     path = Path(path)
+    require(
+        threads is None or 1 <= threads <= _MAX_THREADS,
+        "threads",
+        f"in [1, {_MAX_THREADS}]",
+        threads,
+    )
     options = _options(threads)
     if path.suffix == ".onnx":
         if not path.is_file():
@@ -107,6 +116,8 @@ def load(
         session = _create(path, path, options, providers)
         return Session(session, {"model": session.get_modelmeta().graph_name})
     found = archive.read(path, check=check)
+    if not found.graph.graph.node:
+        raise FormatError(f"{path} holds weights and no network; unpack gives them back")
     try:
         with tempfile.TemporaryDirectory(prefix="compress-", dir=_place(found)) as folder:
             graph = Path(folder) / "graph.onnx"
@@ -134,12 +145,20 @@ def _lay_out(found: Archive, graph: Path, weights: Path) -> None:
         model.put_data(tensor, items.tobytes())
     if end:
         with weights.open("xb") as file:
-            os.posix_fallocate(file.fileno(), 0, end)  # a full disk shows here, not as a crash
+            _allocate(file.fileno(), end)
         memory = np.memmap(weights, np.uint8, "r+")
         for index, layout, offset in outside:
             items = memory[offset : offset + layout.n_bytes].view(layout.item.dtype)
             archive.decode_into(found, index, items)
     graph.write_bytes(found.graph.SerializeToString())
+
+
+def _allocate(file: int, n_bytes: int) -> None:
+    """Give a file its size; where the system can, a full disk shows here and not as a crash."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, n_bytes)
+    else:
+        os.ftruncate(file, n_bytes)
 
 
 def _place(found: Archive) -> Path | None:
@@ -168,7 +187,14 @@ def _create(
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
     except Exception as error:  # ONNX Runtime's errors share no public base
-        raise FormatError(f"{path} is no network that ONNX Runtime can run: {error}") from error
+        raise FormatError(f"{path} is no network for ONNX Runtime: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of ONNX Runtime's message without codes and places in its source."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)
+    return re.sub(r"\S+\.(cc|h):\d+ \S+( \S+\([^)]*\))? ?", "", line)[:_MAX_REASON]
 
 
 def _value(value: onnxruntime.NodeArg) -> Value:

@@ -59,22 +59,24 @@ def test_ended_runs_go_on_to_the_same_bytes(points: tuple[str, ...], tmp_path: P
 
 def test_a_run_with_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    Work(folder, "one recipe", resume=False)
+    Work(folder, "one recipe", resume=False).close()
     said = compress(
         "run", "--model", "lenet-5", "--weights", "random", "--out", folder, "--resume"
     ).error()
     assert said.startswith(f"{folder} holds a run with other settings; ")
     with pytest.raises(SettingsError):
         Work(folder, "another recipe", resume=True)
-    Work(folder, "one recipe", resume=True)
+    Work(folder, "one recipe", resume=True).close()
 
 
 def test_without_resume_a_run_begins_anew(tmp_path: Path) -> None:
     work = Work(tmp_path, "a recipe", resume=False)
     with work.stage("dense") as record:
         record["params"] = 3
-    assert Work(tmp_path, "a recipe", resume=True).facts("dense") == record
-    assert Work(tmp_path, "a recipe", resume=False).facts("dense") is None
+    for resume, left in ((True, record), (False, None)):
+        work.close()
+        work = Work(tmp_path, "a recipe", resume=resume)
+        assert work.facts("dense") == left
 
 
 def test_a_work_folder_without_its_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -83,6 +85,7 @@ def test_a_work_folder_without_its_recipe_is_not_gone_on_with(tmp_path: Path) ->
     with work.stage("prune"):
         pass
     work.path("recipe.yaml").unlink()
+    work.close()
     assert Work(tmp_path, "a recipe", resume=True).facts("prune") is None
 
 
