@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from compress.cli import names
-from compress.cli.output import Json, print_json, size
+from compress.cli.output import Json, Packed, tell_packed
 
 EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
 
@@ -16,12 +16,7 @@ EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE.net", help="The published file.")],
     model: Annotated[str, typer.Option(metavar="NAME", help="The network that it holds.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="The compressed file.", show_default=False
-        ),
-    ] = None,
+    out: Packed = None,
     as_json: Json = False,
 ) -> None:
     """Read Song Han's published format into a compressed file, weights bit for bit."""
@@ -31,8 +26,4 @@ def command(
     subject = names.subject(Recipe(model=model))
     target = out or file.with_suffix(".safetensors")
     import_net(file, subject, target)
-    before, after = file.stat().st_size, target.stat().st_size
-    if as_json:
-        print_json({"file": str(target), "source_bytes": before, "artifact_bytes": after})
-    else:
-        typer.echo(f"{target}: {size(before)} to {size(after)}, {before / after:.2f}x")
+    tell_packed(target, file.stat().st_size, target.stat().st_size, as_json=as_json)

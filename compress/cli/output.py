@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
     from rich.table import Table
 
+Packed = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 _KIB = 1024
@@ -62,6 +67,14 @@ def size(n_bytes: int) -> str:
     if n_bytes < 10 * _KIB**2:
         return f"{n_bytes / _KIB:.1f} KiB"
     return f"{n_bytes / _KIB**2:.1f} MiB"
+
+
+def tell_packed(target: Path, before: int, after: int, *, as_json: bool) -> None:
+    """Print where a compressed file is, and the bytes before and after."""
+    if as_json:
+        print_json({"file": str(target), "source_bytes": before, "artifact_bytes": after})
+    else:
+        typer.echo(f"{target}: {size(before)} to {size(after)}, {before / after:.2f}x")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

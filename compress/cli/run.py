@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,10 +110,6 @@ class _Progress:
         self._console = notes()
         self._bars: Any = None
 
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Show a stage while it lasts."""
-        return self._stage(name)
-
     def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
         """Move the stage's bar."""
         if self._bars is not None:
@@ -121,7 +117,8 @@ class _Progress:
             self._bars.update(self._bar, completed=done, total=total, figures=text)
 
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[None]:
+        """Show a stage while it lasts."""
         start = time.perf_counter()
         if self._console.is_terminal:
             from rich import progress

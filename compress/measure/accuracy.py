@@ -7,27 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from compress.errors import DataError
 from compress.preprocess import Preprocessing
+from compress.training.task import Samples
 
 _BATCH_VALUES = 2 << 20  # 14 images of 224x224: activations take many times the input's memory
 _MAX_BATCH = 256
-
-
-class Samples(Protocol):
-    """Labelled images; raw, before preprocessing."""
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """The class of each image, shape `(n,)`."""
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-
-    def images(self, indices: NDArray[np.int64]) -> Sequence[NDArray[np.uint8] | Image.Image]:
-        """Return some images."""
 
 
 class Network(Protocol):

@@ -6,14 +6,14 @@ import gc
 import io
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext, redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from compress import files
 from compress import recipe as recipes
@@ -144,26 +144,12 @@ class _Run:
         self._measure(model, record, test=True)
 
     def prune(self, record: dict[str, Any]) -> None:
-        """Prune, while fine-tuning where there is data to train on."""
-        assert self.recipe.prune is not None
-        settings, train = self.recipe.prune, self._training("prune", self.recipe.fine_tune)
-        fine_tune = None
-        if train is not None:
-
-            def fine_tune(model: nn.Module, on_step: OnStep | None) -> FitReport:
-                return self._fit("prune", model, train, on_step)
-
-        _, pruned = prune(self._model, settings, fine_tune=fine_tune)
-        self._finish_pass("prune", record, pruned, trained=train is not None)
+        """Prune, keep what training made, and measure the step."""
+        self._finish_pass("prune", record, *self._prune())
 
     def share(self, record: dict[str, Any]) -> None:
-        """Share weights, then train the centroids where there is data to train on."""
-        assert self.recipe.quantize is not None
-        _, shared = share(self._model, self.recipe.quantize, seed=self.recipe.seed)
-        train = self._training("share", self.recipe.centroids)
-        if train is not None:
-            self._fit("share", self._model, train, None)
-        self._finish_pass("share", record, shared, trained=train is not None)
+        """Share weights, keep what training made, and measure the step."""
+        self._finish_pass("share", record, *self._share())
 
     def export(self, record: dict[str, Any]) -> None:
         """Write the ONNX file, and what torch makes of the examples."""
@@ -177,8 +163,9 @@ class _Run:
             for name, constraint in constraints_of(model).by_name.items()
             if isinstance(constraint, Shared)
         }
-        record["kinds"] = {weight.name: weight.kind for weight in weights_of(model)[0]}
-        record["unchanged"] = {skipped.name: skipped.reason for skipped in weights_of(model)[1]}
+        weights, unchanged = weights_of(model)
+        record["kinds"] = {weight.name: weight.kind for weight in weights}
+        record["unchanged"] = {skipped.name: skipped.reason for skipped in unchanged}
         self.work.save_arrays("examples", {"input": inputs.numpy(), "output": outputs.numpy()})
         export(model, [inputs], self.onnx, self.recipe.onnx)
         self.model = None  # the ONNX file holds it from here on
@@ -212,6 +199,28 @@ class _Run:
         assert self.model is not None
         return self.model
 
+    def _prune(self) -> tuple[PruneReport, bool]:
+        """Prune, while fine-tuning where there is data to train on; was there?"""
+        assert self.recipe.prune is not None
+        settings, train = self.recipe.prune, self._training("prune", self.recipe.fine_tune)
+        fine_tune = None
+        if train is not None:
+
+            def fine_tune(model: nn.Module, on_step: OnStep | None) -> FitReport:
+                return self._fit("prune", model, train, on_step)
+
+        _, pruned = prune(self._model, settings, fine_tune=fine_tune)
+        return pruned, train is not None
+
+    def _share(self) -> tuple[ShareReport, bool]:
+        """Share weights, then train the centroids where there is data to train on; was there?"""
+        assert self.recipe.quantize is not None
+        _, shared = share(self._model, self.recipe.quantize, seed=self.recipe.seed)
+        train = self._training("share", self.recipe.centroids)
+        if train is not None:
+            self._fit("share", self._model, train, None)
+        return shared, train is not None
+
     def _recover(self, done: list[str], stage: str) -> None:
         """Bring the model to where the stages that are done left it, after a resume."""
         if self.model is not None or stage in ("dense", "pack", "check"):
@@ -226,7 +235,7 @@ class _Run:
         self.model = model
         # Passes without training are quick and give the same again.
         for name in done[done.index(saved[-1]) + 1 if saved else 1 :]:
-            {"prune": self.prune, "share": self.share}[name]({})
+            {"prune": self._prune, "share": self._share}[name]()
 
     def _built(self) -> nn.Module:
         return dense.seeded(self.subject.build, self.recipe.seed)
@@ -297,7 +306,7 @@ class _Run:
         )
 
     def _finish_pass(
-        self, stage: str, record: dict[str, Any], done: PruneReport | ShareReport, *, trained: bool
+        self, stage: str, record: dict[str, Any], done: PruneReport | ShareReport, trained: bool
     ) -> None:
         """Keep what training made, and measure the step."""
         model = self._model
@@ -353,10 +362,4 @@ def _device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
 def _histograms(model: nn.Module) -> dict[str, Any]:
     """Count the values of the largest weights."""
     weights = sorted(weights_of(model)[0], key=lambda weight: -weight.parameter.numel())
-    found: dict[str, Tensor] = {w.name: w.parameter.detach() for w in weights[:MAX_HISTOGRAMS]}
-    return {name: _histogram(held) for name, held in found.items()}
-
-
-def _histogram(held: Tensor) -> dict[str, Any]:
-    counted = histogram(held.float().cpu().numpy())
-    return {key: getattr(counted, key) for key in ("lo", "hi", "counts", "zeros")}
+    return {w.name: asdict(histogram(w.values())) for w in weights[:MAX_HISTOGRAMS]}
