@@ -7,9 +7,9 @@ that rows can be listed on a device that has none.
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from zoo.errors import ZooError, not_installed
 
@@ -17,12 +17,30 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+#: What a network is for. digits, mnist, imagefolder, sst2 and stsb are tasks that can be run here.
+TaskName = Literal[
+    "mnist", "cifar10", "imagefolder", "segmentation", "super-resolution", "style", "detection",
+    "video", "word-vectors", "sentiment", "text-classification", "tagging", "language-model",
+    "translation", "text-encoder", "stsb", "captioning", "retrieval", "generation",
+    "representation", "speech", "control",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a network."""
+
+    shape: tuple[int, ...]  #: of one sample: without the batch
+    name: str = "input"
+    below: int | None = None  #: None for float32; else int64 in [0, below)
+
+
 @dataclass(frozen=True, slots=True)
 class Own:
     """A network that is written here."""
 
-    network: Callable[[int], nn.Module]  #: takes the number of classes; imports torch itself
-    classes: int  #: the paper's number of classes
+    network: Callable[..., nn.Module]  #: takes the number of classes, if any; imports torch itself
+    classes: int | None = None  #: the paper's number of classes; None where there are no classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +53,43 @@ class Torchvision:
 
 
 @dataclass(frozen=True, slots=True)
+class Timm:
+    """A network of timm, as it is."""
+
+    model: str  #: timm's name
+
+
+@dataclass(frozen=True, slots=True)
+class Transformers:
+    """The bare network of transformers: what AutoModel gives at a published configuration."""
+
+    model: str  #: the name under which the configuration and the weights were published
+    config: str  #: class of the configuration
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: what departs from its defaults
+
+
+Source = Own | Torchvision | Timm | Transformers
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One row: a network and what is known about it."""
 
     name: str
     family: str
-    source: Own | Torchvision
-    input_shape: tuple[int, int, int]  #: channels, height, width
+    source: Source
+    inputs: tuple[Input, ...]
     params: int
-    macs: int  #: of convolutions and linear layers, for one input
-    task: str
+    macs: int  #: of convolutions, linear and recurrent layers and attention, for one sample
+    task: TaskName
     paper: str
+    batch: int | None = None  #: the one size of a batch that can be exported; None for any
+    tolerance: float = 1e-3  #: of ONNX Runtime against torch, relative to the largest output
 
     @property
     def is_pretrained(self) -> bool:
         """Tell whether the source publishes weights."""
-        return isinstance(self.source, Torchvision)
+        return not isinstance(self.source, Own)
 
     def build(self, num_classes: int | None = None) -> nn.Module:
         """Build the network with random weights, in evaluation mode.
@@ -79,6 +118,8 @@ class Entry:
                 raise ZooError(f"{self.name} has no published weights; use --weights random|FILE")
             case Torchvision(name, weights):
                 state = _download(self.name, name, weights)
+            case Timm() | Transformers():
+                raise NotImplementedError  # comes with the pipeline's change
             case _:
                 assert_never(self.source)
         try:
@@ -91,6 +132,10 @@ class Entry:
 
     def _network(self, num_classes: int | None) -> nn.Module:
         match self.source:
+            case Own(network, None):
+                if num_classes is not None:
+                    raise ZooError(f"{self.name} has no classes, so none can be asked for")
+                return network()
             case Own(network, classes):
                 return network(classes if num_classes is None else num_classes)
             case Torchvision(name):
@@ -99,8 +144,20 @@ class Entry:
                 options = {} if num_classes is None else {"num_classes": num_classes}
                 model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
                 return model
+            case Timm() | Transformers():
+                raise NotImplementedError  # comes with the pipeline's change
             case _:
                 assert_never(self.source)
+
+
+def image(height: int, width: int | None = None, channels: int = 3) -> tuple[Input]:
+    """Return the one input of a network on images."""
+    return (Input((channels, height, height if width is None else width)),)
+
+
+def tokens(length: int, vocabulary: int, name: str = "input_ids") -> tuple[Input]:
+    """Return the one input of a network on texts: the numbers of `length` tokens."""
+    return (Input((length,), name, vocabulary),)
 
 
 def _download(row: str, name: str, weights: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from zoo.entry import Entry, Own
+from zoo.entry import Entry, Own, image
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,6 +55,6 @@ def lenet_5(num_classes: int) -> nn.Module:
 # fmt: off
 ENTRIES = (  # facts only; the test recomputes every number
     #     name             family   source                  input          params       MACs  task     paper
-    Entry("lenet-300-100", "lenet", Own(lenet_300_100, 10), (1, 28, 28),  266_610,   266_200, "mnist", "LeCun 1998"),
-    Entry("lenet-5",       "lenet", Own(lenet_5, 10),       (1, 28, 28),  431_080, 2_293_000, "mnist", "LeCun 1998"),
+    Entry("lenet-300-100", "lenet", Own(lenet_300_100, 10), image(28, channels=1),  266_610,   266_200, "mnist", "LeCun 1998"),
+    Entry("lenet-5",       "lenet", Own(lenet_5, 10),       image(28, channels=1),  431_080, 2_293_000, "mnist", "LeCun 1998"),
 )

@@ -8,10 +8,10 @@ Source: Sandler et al. 2018, arXiv:1801.04381 (v2); the networks are torchvision
 
 from __future__ import annotations
 
-from zoo.entry import Entry, Torchvision
+from zoo.entry import Entry, Torchvision, image
 
 # fmt: off
 ENTRIES = (
     #     name            family       source                       input             params         MACs  task           paper
-    Entry("mobilenet_v2", "mobilenet", Torchvision("mobilenet_v2"), (3, 224, 224), 3_504_872, 300_774_272, "imagefolder", "arXiv:1801.04381"),
+    Entry("mobilenet_v2", "mobilenet", Torchvision("mobilenet_v2"), image(224), 3_504_872, 300_774_272, "imagefolder", "arXiv:1801.04381"),
 )

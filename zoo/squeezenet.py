@@ -7,10 +7,10 @@ Source: Iandola et al. 2016, arXiv:1602.07360; the networks are torchvision's.
 
 from __future__ import annotations
 
-from zoo.entry import Entry, Torchvision
+from zoo.entry import Entry, Torchvision, image
 
 # fmt: off
 ENTRIES = (
     #     name            family        source                        input             params         MACs  task           paper
-    Entry("squeezenet1_0", "squeezenet", Torchvision("squeezenet1_0"), (3, 224, 224), 1_248_424, 818_924_576, "imagefolder", "arXiv:1602.07360"),
+    Entry("squeezenet1_0", "squeezenet", Torchvision("squeezenet1_0"), image(224), 1_248_424, 818_924_576, "imagefolder", "arXiv:1602.07360"),
 )

@@ -8,10 +8,10 @@ Source: Simonyan & Zisserman 2014, arXiv:1409.1556; the networks are torchvision
 
 from __future__ import annotations
 
-from zoo.entry import Entry, Torchvision
+from zoo.entry import Entry, Torchvision, image
 
 # fmt: off
 ENTRIES = (
     #     name     family source                 input               params            MACs  task           paper
-    Entry("vgg16", "vgg", Torchvision("vgg16"), (3, 224, 224), 138_357_544, 15_470_264_320, "imagefolder", "arXiv:1409.1556"),
+    Entry("vgg16", "vgg", Torchvision("vgg16"), image(224), 138_357_544, 15_470_264_320, "imagefolder", "arXiv:1409.1556"),
 )

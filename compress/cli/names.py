@@ -36,7 +36,7 @@ def subject(recipe: Recipe) -> Subject:
     classes = len(chosen.classes(root)) if chosen is not None else None
     return Subject(
         name=entry.name,
-        input_shape=entry.input_shape,
+        input_shape=entry.inputs[0].shape,
         build=lambda: entry.build(classes),
         load_pretrained=entry.load_pretrained,
         is_pretrained=entry.is_pretrained and recipe.task in (None, "imagefolder"),

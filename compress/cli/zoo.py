@@ -51,6 +51,6 @@ def _row(entry: Entry) -> dict[str, Any]:
         "params": entry.params,
         "macs": entry.macs,
         "paper": entry.paper,
-        "input_shape": list(entry.input_shape),
+        "inputs": [list(given.shape) for given in entry.inputs],
         "pretrained": entry.is_pretrained,
     }

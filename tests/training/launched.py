@@ -18,7 +18,7 @@ from zoo.tasks.registry import get as get_task
 
 def main(out: Path) -> None:
     task, entry = get_task("digits"), get("lenet-300-100")
-    preprocessing = Preprocessing.from_json(task.preprocessing(entry.input_shape))
+    preprocessing = Preprocessing.from_json(task.preprocessing(entry.inputs[0].shape))
     torch.manual_seed(0)
     model = entry.build()
     weights = {name: p.detach() for name, p in model.named_parameters()}

@@ -16,7 +16,7 @@ from zoo.tasks.registry import tasks
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
 def test_facts(entry: Entry) -> None:
     with torch.device("meta"):
-        model, inputs = entry.build(), torch.empty(1, *entry.input_shape)
+        model, inputs = entry.build(), torch.empty(1, *entry.inputs[0].shape)
     with FlopCounterMode(display=False) as counter:
         model(inputs)
     assert sum(p.numel() for p in model.parameters()) == entry.params
@@ -37,7 +37,7 @@ def test_names_are_unique_and_families_divide_them() -> None:
 def test_other_number_of_classes(name: str) -> None:
     entry = get(name)
     with torch.device("meta"):
-        model, inputs = entry.build(num_classes=7), torch.empty(2, *entry.input_shape)
+        model, inputs = entry.build(num_classes=7), torch.empty(2, *entry.inputs[0].shape)
         assert model(inputs).shape == (2, 7)
 
 
