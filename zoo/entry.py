@@ -50,6 +50,7 @@ class Torchvision:
     model: str  #: torchvision's name
     #: first set of weights: trained with the usual preprocessing, which later sets depart from
     weights: str = "IMAGENET1K_V1"
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: arguments of its builder
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Entry:
                 raise ZooError(f"{self.name} has no published weights; use --weights random|FILE")
             case Torchvision(name, weights):
                 state = _download(self.name, name, weights)
+                for key in [key for key in state if key.lower().startswith("aux")]:
+                    del state[key]  # a head that is there in training only
             case Timm() | Transformers():
                 raise NotImplementedError  # comes with the pipeline's change
             case _:
@@ -138,10 +141,12 @@ class Entry:
                 return network()
             case Own(network, classes):
                 return network(classes if num_classes is None else num_classes)
-            case Torchvision(name):
+            case Torchvision(name, _, settings):
                 import torchvision
 
-                options = {} if num_classes is None else {"num_classes": num_classes}
+                options = dict(settings)
+                if num_classes is not None:
+                    options["num_classes"] = num_classes
                 model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
                 return model
             case Timm() | Transformers():
