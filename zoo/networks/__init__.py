@@ -1,0 +1,1 @@
+"""Modules of the networks that are written here, one file a network. torch is imported at the top."""
