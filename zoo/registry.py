@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from zoo import lenet, mobilenet, resnet, squeezenet, vgg
+from zoo import (
+    efficientnet,
+    lenet,
+    mobilenet,
+    nasnet,
+    resnet,
+    shufflenet,
+    squeezenet,
+    vgg,
+    xception,
+)
 from zoo.entry import Entry
 from zoo.errors import unknown
 
@@ -12,6 +22,10 @@ _ENTRIES = (
     *resnet.ENTRIES,
     *squeezenet.ENTRIES,
     *mobilenet.ENTRIES,
+    *shufflenet.ENTRIES,
+    *xception.ENTRIES,
+    *nasnet.ENTRIES,
+    *efficientnet.ENTRIES,
 )
 
 

@@ -13,4 +13,5 @@ from zoo.entry import Entry, Torchvision, image
 ENTRIES = (
     #     name            family        source                        input             params         MACs  task           paper
     Entry("squeezenet1_0", "squeezenet", Torchvision("squeezenet1_0"), image(224), 1_248_424, 818_924_576, "imagefolder", "arXiv:1602.07360"),
+    Entry("squeezenet1_1", "squeezenet", Torchvision("squeezenet1_1"), image(224), 1_235_496, 349_151_936, "imagefolder", "arXiv:1602.07360"),
 )
