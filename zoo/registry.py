@@ -8,8 +8,10 @@ from zoo import (
     mobilenet,
     nasnet,
     resnet,
+    segmentation,
     shufflenet,
     squeezenet,
+    super_resolution,
     vgg,
     xception,
 )
@@ -26,6 +28,8 @@ _ENTRIES = (
     *xception.ENTRIES,
     *nasnet.ENTRIES,
     *efficientnet.ENTRIES,
+    *segmentation.ENTRIES,
+    *super_resolution.ENTRIES,
 )
 
 
