@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from zoo import (
+    alexnet,
+    capsnet,
+    cifar_resnet,
     efficientnet,
+    inception,
     lenet,
     mobilenet,
     nasnet,
+    nin,
+    prelu_net,
     resnet,
     segmentation,
     shufflenet,
     squeezenet,
+    stn,
     super_resolution,
     vgg,
     xception,
@@ -20,8 +27,15 @@ from zoo.errors import unknown
 
 _ENTRIES = (
     *lenet.ENTRIES,
+    *alexnet.ENTRIES,
+    *nin.ENTRIES,
     *vgg.ENTRIES,
+    *inception.ENTRIES,
+    *prelu_net.ENTRIES,
     *resnet.ENTRIES,
+    *cifar_resnet.ENTRIES,
+    *stn.ENTRIES,
+    *capsnet.ENTRIES,
     *squeezenet.ENTRIES,
     *mobilenet.ENTRIES,
     *shufflenet.ENTRIES,
