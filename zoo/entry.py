@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from zoo.errors import ZooError, not_installed
+from zoo.published import Package
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,6 +59,7 @@ class Timm:
     """A network of timm, as it is."""
 
     model: str  #: timm's name
+    package: Package | None = None  #: brings the weights, where timm's download is not to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Entry:
     paper: str
     batch: int | None = None  #: the one size of a batch that can be exported; None for any
     tolerance: float = 1e-3  #: of ONNX Runtime against torch, relative to the largest output
+    preprocessing: Mapping[str, object] | None = None  #: of published weights; None for the task's
 
     @property
     def is_pretrained(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from zoo.entry import Entry, Own, Timm, image
 from zoo.genotypes import AMOEBANET_A, NASNET_A
+from zoo.published import pixels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,7 +64,7 @@ def amoebanet_a(num_classes: int, width: int = 32) -> nn.Module:
 # fmt: off
 ENTRIES = (
     #     name               family    source                      input            params            MACs  task           paper
-    Entry("nasnetalarge",    "nasnet", Timm("nasnetalarge"),         image(331), 88_753_150, 23_783_414_658, "imagefolder", "arXiv:1707.07012"),
+    Entry("nasnetalarge",    "nasnet", Timm("nasnetalarge"),         image(331), 88_753_150, 23_783_414_658, "imagefolder", "arXiv:1707.07012", preprocessing=pixels(331, 363, mean=[0.5], std=[0.5])),
     Entry("nasnet-a-mobile", "nasnet", Own(nasnet_a_mobile, 1000),   image(224),  5_289_978,    563_638_816, "imagefolder", "arXiv:1707.07012"),
     Entry("amoebanet-a",     "nasnet", Own(amoebanet_a, 10),         image(32),   2_567_754,    407_671_808, "cifar10",     "arXiv:1802.01548"),
 )

@@ -10,9 +10,10 @@ Xceptions there are later forms made for segmentation).
 from __future__ import annotations
 
 from zoo.entry import Entry, Timm, image
+from zoo.published import pixels
 
 # fmt: off
 ENTRIES = (
     #     name        family      source                   input           params           MACs  task           paper
-    Entry("xception", "xception", Timm("legacy_xception"), image(299), 22_855_952, 8_357_403_496, "imagefolder", "arXiv:1610.02357"),
+    Entry("xception", "xception", Timm("legacy_xception"), image(299), 22_855_952, 8_357_403_496, "imagefolder", "arXiv:1610.02357", preprocessing=pixels(299, 333, mean=[0.5], std=[0.5])),
 )

@@ -40,6 +40,7 @@ def subject(recipe: Recipe) -> Subject:
         build=lambda: entry.build(classes),
         load_pretrained=entry.load_pretrained,
         is_pretrained=entry.is_pretrained and recipe.task in (None, "imagefolder"),
+        preprocessing=entry.preprocessing,
         task=chosen,
         root=root,
     )

@@ -102,7 +102,7 @@ class _Run:
         self.recipe, self.subject, self.source = recipe, subject, source
         self.out, self.work, self.notify = out, work, notify
         self.device = _device(recipe.device)
-        self.data = load_data(subject)
+        self.data = load_data(subject, published=source == "pretrained")
         self.model: nn.Module | None = None
         self.onnx = out / f"{subject.name}.onnx"
         self.file = out / f"{subject.name}.safetensors"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ class Subject:
     build: Callable[[], nn.Module]  #: with random weights from torch's global generator
     load_pretrained: Callable[[nn.Module], None]
     is_pretrained: bool  #: there are published weights, made for the task at hand
+    preprocessing: Mapping[str, object] | None = None  #: of published weights; None: the task's
     task: Task | None
     root: Path  #: of the data sets
 
@@ -45,8 +46,12 @@ class Data:
         return {"preprocessing": self.preprocessing.to_json(), "labels": list(self.classes)}
 
 
-def load_data(subject: Subject) -> Data | None:
+def load_data(subject: Subject, *, published: bool) -> Data | None:
     """Load the subject's task, if it has one.
+
+    Args:
+        subject: the network and its task.
+        published: whether the weights are the published ones, with their own preprocessing.
 
     Raises:
         DataError: when the task has no part to measure on.
@@ -54,14 +59,18 @@ def load_data(subject: Subject) -> Data | None:
     task, root = subject.task, subject.root
     if task is None:
         return None
-    channels, height, width = subject.input_shape
+    if published and subject.preprocessing is not None:
+        preprocessing = subject.preprocessing
+    else:
+        channels, height, width = subject.input_shape
+        preprocessing = task.preprocessing((channels, height, width))
     test = task.load("test", root)
     if test is None:
         raise DataError(f"task {task.name} has no part to measure on in {root}")
     return Data(
         task=task,
         classes=task.classes(root),
-        preprocessing=Preprocessing.from_json(task.preprocessing((channels, height, width))),
+        preprocessing=Preprocessing.from_json(preprocessing),
         train=task.load("train", root),
         validation=task.load("validation", root),
         test=test,
