@@ -18,6 +18,7 @@ He 2018, arXiv:1803.08494. The networks are torchvision's and timm's.
 from __future__ import annotations
 
 from zoo.entry import Entry, Timm, Torchvision, image
+from zoo.published import pixels
 
 # fmt: off
 ENTRIES = (
@@ -29,8 +30,8 @@ ENTRIES = (
     Entry("resnet152",       "resnet", Torchvision("resnet152"),       image(224),  60_192_808, 11_513_626_624, "imagefolder", "arXiv:1512.03385"),
     Entry("wide_resnet50_2", "resnet", Torchvision("wide_resnet50_2"), image(224),  68_883_240, 11_398_021_120, "imagefolder", "arXiv:1605.07146"),
     Entry("resnext50_32x4d", "resnet", Torchvision("resnext50_32x4d"), image(224),  25_028_904,  4_230_479_872, "imagefolder", "arXiv:1611.05431"),
-    Entry("resnetv2_50",     "resnet", Timm("resnetv2_50"),            image(224),  25_549_352,  4_089_184_256, "imagefolder", "arXiv:1603.05027"),
-    Entry("resnet50_gn",     "resnet", Timm("resnet50_gn"),            image(224),  25_557_032,  4_089_184_256, "imagefolder", "arXiv:1803.08494"),
-    Entry("seresnet50",      "resnet", Timm("seresnet50"),             image(224),  28_088_024,  4_091_699_200, "imagefolder", "arXiv:1709.01507"),
-    Entry("senet154",        "resnet", Timm("senet154"),               image(224), 115_088_984, 20_688_363_520, "imagefolder", "arXiv:1709.01507"),
+    Entry("resnetv2_50",     "resnet", Timm("resnetv2_50"),            image(224),  25_549_352,  4_089_184_256, "imagefolder", "arXiv:1603.05027", preprocessing=pixels(224, 235, mean=[0.5], std=[0.5])),
+    Entry("resnet50_gn",     "resnet", Timm("resnet50_gn"),            image(224),  25_557_032,  4_089_184_256, "imagefolder", "arXiv:1803.08494", preprocessing=pixels(224, 238)),
+    Entry("seresnet50",      "resnet", Timm("seresnet50"),             image(224),  28_088_024,  4_091_699_200, "imagefolder", "arXiv:1709.01507", preprocessing=pixels(224, 235)),
+    Entry("senet154",        "resnet", Timm("senet154"),               image(224), 115_088_984, 20_688_363_520, "imagefolder", "arXiv:1709.01507", preprocessing=pixels(224, 256)),
 )
