@@ -1,34 +1,41 @@
 """Pack an ONNX model into a compressed file, and read it back: the layout of SPEC.md.
 
-The streams are `graph` (the model without its tensors' data), `small` (all small tensors) and one
-stream `INDEX:NAME` for every other tensor, so that a device decodes one at a time.
+The streams are `graph` (the model without its tensors' data), `small` (all small tensors), one
+stream `INDEX:NAME` for every other tensor, and one `file:NAME` for each file that goes with it.
 """
 
 from __future__ import annotations
 
 import lzma
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 
 from compress.artifact import container, model, tensors
 from compress.artifact.container import Container, Streams
 from compress.artifact.model import Layout
-from compress.artifact.tensors import Coded, Item, Items, Ledger
+from compress.artifact.tensors import Coded, Item, Items, Ledger, Plan
 from compress.codecs.cursor import Cursor
 from compress.codecs.stream import Stream
 from compress.errors import FormatError
+from compress.kernels.mixing import Model
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_GRAPH, _SMALL = "graph", "small"
+Coder = Literal["huffman", "best"]
+
+_GRAPH, _SMALL, _FILE = "graph", "small", "file:"
 _POOLED = 16  # in `small`, the head of a tensor whose items stand in a pool
-_OWN_STREAM = 1 << 12  # bytes from which a tensor has a stream of its own
+_OWN_STREAM = 1 << 16  # bytes from which a tensor has a stream of its own
+_POOLED_BYTES = 1 << 12  # up to which dense tensors share a pool
+_GROUP = 1 << 20  # items: a tensor of mixed levels goes on with those before it up to here
 # What a graph, and what all tensors together may decode to: so many bytes, and as a multiple of
 # the graph's stream or of the file. Real graphs shrink 30 to 60 times.
 _FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 8, 1 << 28
@@ -97,9 +104,54 @@ class Archive:
         """Bytes of each tensor in the file; the share of the pool where it is pooled."""
         return tuple(coded.ledger.total() for _, coded in self.tensors)
 
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Tensors that decode one after the other; a group waits for no other one."""
+        groups: list[list[int]] = []
+        last: list[int] | None = None  # the group of the levels before
+        for index, (_, coded) in enumerate(self.tensors):
+            mixed = coded.mixed if isinstance(coded, Coded) else None
+            if mixed is not None and mixed.goes_on and last is not None:
+                last.append(index)
+                continue
+            groups.append([index])
+            if mixed is not None:
+                last = groups[-1]
+        return tuple(map(tuple, groups))
 
-def write(path: Path, onnx_model: ModelProto, metadata: Mapping[str, Any]) -> None:
+    def file(self, name: str) -> bytes | None:
+        """Return what a file that goes with the model holds; None where there is no such file."""
+        stream = f"{_FILE}{name}"
+        return (
+            _unpacked(self.container.streams, stream) if stream in self.container.streams else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A tensor that was coded: what the file holds of it, and what goes to a pool."""
+
+    layout: Layout
+    coded: bytes
+    pooled: Items | None
+
+
+def write(
+    path: Path,
+    onnx_model: ModelProto,
+    metadata: Mapping[str, Any],
+    *,
+    coder: Coder = "huffman",
+    attached: Mapping[str, bytes] | None = None,
+) -> None:
     """Pack a model; its tensors are emptied one by one on the way, so that memory shrinks.
+
+    Args:
+        path: of the compressed file.
+        onnx_model: what is packed.
+        metadata: what else the file tells.
+        coder: best takes mixed levels where they are smaller; they decode more slowly.
+        attached: files that go with the model (a tokenizer), by name.
 
     Raises:
         FormatError: when a tensor has no data, or more is packed than a reader would allow.
@@ -108,36 +160,70 @@ def write(path: Path, onnx_model: ModelProto, metadata: Mapping[str, Any]) -> No
     streams: dict[str, bytes] = {}
     small = bytearray()
     pools: dict[Item, list[Items]] = {}
-    n_decoded = index = 0
-    for tensor in model.tensors(onnx_model):
-        taken = model.take_data(tensor)
-        if taken is None:
-            continue
-        layout, items = taken
-        n_decoded += items.nbytes
-        plan = tensors.plan(items, layout.item, layout.shape)
-        if plan.n_bytes >= _OWN_STREAM:
-            streams[f"{index}:{layout.name}"] = plan.build()
-        elif plan.head == 0 and 2 * plan.n_bytes > items.nbytes:
-            pools.setdefault(layout.item, []).append(items)
-            small.append(_POOLED)
+    n_decoded = 0
+    for index, packed in enumerate(_coded(onnx_model, coder)):
+        n_decoded += packed.layout.n_bytes
+        if packed.pooled is not None:
+            pools.setdefault(packed.layout.item, []).append(packed.pooled)
+        if len(packed.coded) >= _OWN_STREAM:
+            streams[f"{index}:{packed.layout.name}"] = packed.coded
         else:
-            small += plan.build()
-        index += 1
+            small += packed.coded
     for item in _POOLS:
         if item in pools:
             small += tensors.plan_planes(np.concatenate(pools[item]), item).build()
     if small:
         streams[_SMALL] = bytes(small)
-    graph = onnx_model.SerializeToString()
-    streams[_GRAPH] = lzma.compress(graph, **_LZMA)
-    for n_bytes, limit in (
-        (len(graph), _graph_limit(len(streams[_GRAPH]))),
-        (n_decoded, _limit(sum(map(len, streams.values())))),
-    ):
-        if n_bytes > limit:
-            raise FormatError(f"{path}: {n_bytes} bytes out of so few would be refused by readers")
+    texts = {_GRAPH: onnx_model.SerializeToString()}
+    texts |= {f"{_FILE}{name}": data for name, data in (attached or {}).items()}
+    for name, data in texts.items():
+        streams[name] = lzma.compress(data, **_LZMA)
+        _require_readable(path, len(data), _graph_limit(len(streams[name])))
+    _require_readable(path, n_decoded, _limit(sum(map(len, streams.values()))))
     container.write(path, metadata, streams)
+
+
+def _coded(onnx_model: ModelProto, coder: Coder) -> Iterator[_Packed]:
+    """Yield each tensor, coded; no more of them are held than are worked on at a time."""
+    taken = (found for t in model.tensors(onnx_model) if (found := model.take_data(t)) is not None)
+    match coder:
+        case "huffman":
+            yield from _side_by_side(taken)
+        case "best":
+            learned: Model | None = None
+            n_learned = 0
+            for layout, items in taken:
+                plan = tensors.plan(items, layout.item, layout.shape, mixes=True, learned=learned)
+                if plan.model is not None:
+                    n_learned += layout.count
+                    learned = plan.model if n_learned < _GROUP else None
+                    n_learned = n_learned if n_learned < _GROUP else 0
+                yield _packed(layout, items, plan)
+        case _:
+            assert_never(coder)
+
+
+def _side_by_side(taken: Iterator[tuple[Layout, Items]]) -> Iterator[_Packed]:
+    """Yield each tensor, several of them coded at a time."""
+
+    def code(layout: Layout, items: Items) -> _Packed:
+        return _packed(layout, items, tensors.plan(items, layout.item, layout.shape))
+
+    n_threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(n_threads) as pool:
+        waiting: deque[Future[_Packed]] = deque()
+        for layout, items in taken:
+            waiting.append(pool.submit(code, layout, items))
+            if len(waiting) >= n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _packed(layout: Layout, items: Items, plan: Plan) -> _Packed:
+    if plan.head == 0 and items.nbytes < 2 * plan.n_bytes < 2 * _POOLED_BYTES:
+        return _Packed(layout, bytes([_POOLED]), items)
+    return _Packed(layout, plan.build(), None)
 
 
 def read(path: Path, *, check: bool = True) -> Archive:
@@ -164,17 +250,41 @@ def restore(archive: Archive) -> ModelProto:
 
 def decode(archive: Archive) -> Iterator[Items]:
     """Yield the items of each tensor in turn."""
+    learned: Model | None = None
     for index, (layout, _) in enumerate(archive.tensors):
         items = np.empty(layout.count, layout.item.dtype)
-        decode_into(archive, index, items)
+        learned = _decode_one(archive, index, items, learned)
         yield items
 
 
-def decode_into(archive: Archive, index: int, out: Items) -> None:
-    """Write the items of one of the tensors to `out`, shape `(count,)`."""
+def decode_into(archive: Archive, place: Callable[[int, Layout], Items]) -> None:
+    """Decode all tensors, several at a time.
+
+    Args:
+        archive: what to decode.
+        place: returns where the items of the tensor of an index go, shape `(count,)`; it is called
+            from several threads.
+    """
+
+    def group(indices: tuple[int, ...]) -> None:
+        learned: Model | None = None
+        for index in indices:
+            out = place(index, archive.tensors[index][0])
+            learned = _decode_one(archive, index, out, learned)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(group, archive.groups):
+            pass
+
+
+def _decode_one(archive: Archive, index: int, out: Items, learned: Model | None) -> Model | None:
+    """Write a tensor's items to `out`; return the model that is left for the next one."""
     layout, coded = archive.tensors[index]
     try:
-        coded.decode_into(out)
+        if isinstance(coded, Pooled):
+            coded.decode_into(out)
+            return learned
+        return coded.decode_into(out, learned) or learned
     except FormatError as error:
         raise FormatError(f"{archive.container.path}: {layout.name}: {error}") from error
 
@@ -183,6 +293,9 @@ def _parse(file: Container) -> Archive:
     ledger: Ledger = Counter()
     graph = _read_graph(file.streams)
     ledger["graph"] = len(file.streams[_GRAPH])
+    for name in file.streams:
+        if name.startswith(_FILE):
+            ledger["files"] += len(file.streams[name])
     layouts = [lay for t in model.tensors(graph) if (lay := model.missing(t)) is not None]
     n_decoded = sum(layout.n_bytes for layout in layouts)
     if n_decoded > _limit(file.n_bytes):
@@ -190,7 +303,7 @@ def _parse(file: Container) -> Archive:
     small = Cursor(_bytes(file.streams, _SMALL))
     pools = {item: _Pool(item) for item in _POOLS}
     found: list[tuple[Layout, Coded | Pooled]] = []
-    known = {_GRAPH, _SMALL}
+    known = {_GRAPH, _SMALL, *(name for name in file.streams if name.startswith(_FILE))}
     for index, layout in enumerate(layouts):
         name = f"{index}:{layout.name}"
         known.add(name)
@@ -212,8 +325,10 @@ def _parse(file: Container) -> Archive:
     unknown = sorted(file.streams.keys() - known)
     if unknown:
         raise FormatError(f"streams that belong to no tensor: {unknown[:3]}")
-    for _, coded in found:
+    for layout, coded in found:
         ledger.update(coded.ledger)
+        if file.metadata["format"] == 1 and isinstance(coded, Coded) and coded.is_of_format_2:
+            raise FormatError(f"{layout.name} has a form that format 1 does not know")
     ledger["header"] += file.n_bytes - ledger.total()
     return Archive(file, graph, tuple(found), ledger)
 
@@ -222,20 +337,30 @@ def _read_graph(streams: Streams) -> ModelProto:
     from google.protobuf.message import DecodeError
     from onnx import ModelProto
 
-    coded = _bytes(streams, _GRAPH)
+    graph = ModelProto()
+    try:
+        graph.ParseFromString(_unpacked(streams, _GRAPH))
+    except DecodeError as error:
+        raise FormatError("the graph is no ONNX model") from error
+    return graph
+
+
+def _unpacked(streams: Streams, name: str) -> bytes:
+    """Return what an LZMA stream holds."""
+    coded = _bytes(streams, name)
     decoder = lzma.LZMADecompressor(**_LZMA)
     try:
         data = decoder.decompress(coded, _graph_limit(len(coded)))
     except lzma.LZMAError as error:
-        raise FormatError(f"the graph is damaged: {error}") from error
+        raise FormatError(f"the {name} is damaged: {error}") from error
     if not decoder.eof or decoder.unused_data:
-        raise FormatError("the graph is cut short, too large or followed by more")
-    graph = ModelProto()
-    try:
-        graph.ParseFromString(data)
-    except DecodeError as error:
-        raise FormatError("the graph is no ONNX model") from error
-    return graph
+        raise FormatError(f"the {name} is cut short, too large or followed by more")
+    return data
+
+
+def _require_readable(path: Path, n_bytes: int, limit: int) -> None:
+    if n_bytes > limit:
+        raise FormatError(f"{path}: {n_bytes} bytes out of so few would be refused by readers")
 
 
 def _bytes(streams: Streams, name: str) -> memoryview:

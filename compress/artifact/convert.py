@@ -11,6 +11,7 @@ import numpy as np
 
 from compress import files
 from compress.artifact import archive, model
+from compress.artifact.archive import Coder
 from compress.errors import DataError, FormatError, OutputError
 
 if TYPE_CHECKING:
@@ -31,13 +32,22 @@ _TYPES = (
 _WEIGHTS = "safetensors"  # the producer's name of a model that stands for a file of weights
 
 
-def pack(source: Path, target: Path, metadata: Mapping[str, Any] | None = None) -> None:
+def pack(
+    source: Path,
+    target: Path,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    coder: Coder = "huffman",
+    attached: Mapping[str, bytes] | None = None,
+) -> None:
     """Pack an ONNX model, or a safetensors file of weights, into a compressed file.
 
     Args:
         source: a file that ends in .onnx or .safetensors.
         target: the compressed file.
         metadata: what else the file should tell, as JSON's types (preprocessing, metrics).
+        coder: huffman, or best: smaller, and slower to decode.
+        attached: files that go with the model (a tokenizer), by name.
 
     Raises:
         DataError: when `source` cannot be read.
@@ -53,7 +63,7 @@ def pack(source: Path, target: Path, metadata: Mapping[str, Any] | None = None) 
             raise DataError(f"{source} does not end in .onnx or .safetensors")
     name = os.fsencode(source.stem).decode(errors="replace")
     facts = {"model": name, **describe(packed), **(metadata or {})}
-    archive.write(target, packed, facts)
+    archive.write(target, packed, facts, coder=coder, attached=attached)
 
 
 def unpack(source: Path, target: Path | None = None) -> Path:

@@ -2,7 +2,8 @@
 
 A form is a way to tell positions (all, the nonzeros by gaps, or by a bit mask; scanned in
 storage order or with the first axis last) and a way to tell values (codebook and codes, or byte
-planes). Nothing but the values is looked at, so any tensor is coded, whoever made it.
+planes), or both at once: the codes of all items, mixed from their contexts. Nothing but the values
+is looked at, so any tensor is coded, whoever made it.
 """
 
 from __future__ import annotations
@@ -15,19 +16,24 @@ from typing import Any, Literal, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.codecs import stream
+from compress.codecs import levels, stream
 from compress.codecs.cursor import Cursor, varint
+from compress.codecs.levels import Levels
+from compress.codecs.rising import Rising
 from compress.codecs.stream import Stream
 from compress.errors import FormatError
-from compress.kernels import bits, distinct, sparse
+from compress.kernels import bits, distinct, mixing, planes, sparse
+from compress.kernels.mixing import Model
 
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
 Ledger = Counter[str]  #: bytes by kind: codes, gaps, codebooks, tables, dense, header
-PositionsKind = Literal["all", "gaps", "mask"]
+PositionsKind = Literal["all", "gaps", "mask", "levels"]
 
-_POSITIONS: tuple[PositionsKind, ...] = ("all", "gaps", "mask")  # bits 0 and 1 of the head
-_TRANSPOSED = 4
+_POSITIONS: tuple[PositionsKind, ...] = ("all", "gaps", "mask", "levels")  # bits 0 and 1 of a head
+_TRANSPOSED = 4  # of gaps and masks
+_GOES_ON = 4  # of levels
 _CODEBOOK = 8
+_RISING = 16
 _GAP_BITS = range(2, 11)  # what the encoder tries; the format allows 1 to 16
 
 
@@ -51,6 +57,35 @@ class Plan:
     n_bytes: int
     build: Callable[[], bytes]
     head: int = 0  #: of the form; 0 where all items have a place and are dense
+    model: Model | None = None  #: what the next tensor can go on with, where levels are mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Codebook:
+    """A codebook that was found in a file and not decoded yet."""
+
+    item: Item
+    count: int  #: centroids
+    coded: tuple[Stream, ...] | memoryview  #: byte planes, or steps
+
+    def decode(self) -> Items:
+        """Return the centroids, ascending, shape `(count,)`."""
+        if isinstance(self.coded, memoryview):
+            return Rising(self.item.width).decode(self.coded, self.count)
+        book = join_planes(self.coded, self.item, self.count)
+        if (book[1:] <= book[:-1]).any():
+            raise FormatError("a codebook is not ascending")
+        return book
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """Levels that were found in a file and not decoded yet."""
+
+    codec: Levels
+    n_first: int  #: centroids that stand last in the order of the codes
+    chunks: tuple[memoryview, ...]
+    goes_on: bool  #: the model is the one that the levels before have left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +94,26 @@ class Coded:
 
     item: Item
     count: int  #: items
-    columns: int  #: 1 in storage order; else items come down the columns of `(rows, columns)`
+    columns: int = 1  #: 1 in storage order; else items come down the columns of `(rows, columns)`
     positions: PositionsKind
-    gap_bits: int  #: bits of a gap before Huffman coding; 0 without gaps
-    places: Stream | None  #: gaps or the bytes of the mask
+    gap_bits: int = 0  #: bits of a gap before Huffman coding; 0 without gaps
+    places: Stream | None = None  #: gaps or the bytes of the mask
     n_values: int  #: items that have a value of their own: all, or the nonzeros
-    codebook: tuple[Stream, ...]  #: byte planes of the codebook, if there is one
-    n_centroids: int  #: items of the codebook
-    values: tuple[Stream, ...]  #: the codes, or the byte planes
+    codebook: Codebook | None
+    values: tuple[Stream, ...] = ()  #: the codes, or the byte planes
+    mixed: Mixed | None = None  #: the codes of all items
     ledger: Ledger
+
+    @property
+    def is_of_format_2(self) -> bool:
+        """Tell whether format 1 had no such form."""
+        steps = self.codebook is not None and isinstance(self.codebook.coded, memoryview)
+        return self.mixed is not None or steps
 
     @property
     def form(self) -> str:
         """How positions and values are coded, in words."""
-        values = f"{self.n_centroids} centroids" if self.codebook else "dense"
+        values = f"{self.codebook.count} centroids" if self.codebook else "dense"
         scan = ", transposed" if self.columns > 1 else ""
         match self.positions:
             case "all":
@@ -81,14 +122,29 @@ class Coded:
                 return f"{values}, gaps of {self.gap_bits} bits{scan}"
             case "mask":
                 return f"{values}, mask{scan}"
+            case "levels":
+                return f"{values}, mixed"
             case _:
                 assert_never(self.positions)
 
-    def decode_into(self, out: Items) -> None:
-        """Write the items to `out`, shape `(count,)`; raise `FormatError` where they are none."""
+    def decode_into(self, out: Items, learned: Model | None = None) -> Model | None:
+        """Write the items to `out`, shape `(count,)`.
+
+        Args:
+            out: receives the items.
+            learned: the model that the levels before have left, for levels that go on; it changes.
+
+        Returns:
+            The model that is left, of levels.
+
+        Raises:
+            FormatError: where they are no items.
+        """
+        if self.mixed is not None:
+            return self._decode_levels(self.mixed, out, learned)
         values = self._values(out if self.positions == "all" else None)
         if self.places is None:
-            return
+            return None
         out[:] = 0
         rows = self.count // self.columns
         if self.positions == "gaps":
@@ -96,20 +152,19 @@ class Coded:
             gaps = self.places.decode()
             if not sparse.put_gaps(gaps, filler, values, rows, self.columns, out):
                 raise FormatError("the gaps of a tensor do not fit its size")
-            return
+            return None
         mask = self.places.decode_bytes()
         n_set = int(np.bitwise_count(mask).sum())
         if n_set != self.n_values or (self.count % 8 and mask[-1] >> (self.count % 8)):
             raise FormatError("the bit mask of a tensor does not fit its size")
         sparse.put_mask(mask, values, rows, self.columns, out)
+        return None
 
     def _values(self, out: Items | None) -> Items:
         """Return the values in scan order, in `out` if given."""
-        if not self.codebook:
-            return _join_planes(self.values, self.item, self.n_values, out)
-        codebook = _join_planes(self.codebook, self.item, self.n_centroids, None)
-        if (codebook[1:] <= codebook[:-1]).any():
-            raise FormatError("a codebook is not ascending")
+        if self.codebook is None:
+            return join_planes(self.values, self.item, self.n_values, out)
+        codebook = self.codebook.decode()
         codes = self.values[0].decode()
         if len(codes) and int(codes.max()) >= len(codebook):
             raise FormatError("a code is not in its codebook")
@@ -117,14 +172,39 @@ class Coded:
         sparse.take_codes(codebook, codes, out)
         return out
 
+    def _decode_levels(self, mixed: Mixed, out: Items, learned: Model | None) -> Model:
+        assert self.codebook is not None
+        if mixed.goes_on and learned is None:
+            raise FormatError("the levels of a tensor go on with those of none")
+        model = learned if mixed.goes_on and learned is not None else mixing.fresh_model()
+        book = _by_value(self.codebook.decode(), self.item, mixed.n_first)
+        codes, model = mixed.codec.decode(mixed.chunks, self.count, model)
+        sparse.take_codes(book, codes, out)
+        return model
+
 
 def encode(items: Items, item: Item, shape: tuple[int, ...]) -> bytes:
     """Return the smallest form of a tensor's items, given flat in storage order."""
     return plan(items, item, shape).build()
 
 
-def plan(items: Items, item: Item, shape: tuple[int, ...]) -> Plan:
-    """Choose the smallest form; `shape` has as many elements as `items`, or is flat."""
+def plan(
+    items: Items,
+    item: Item,
+    shape: tuple[int, ...],
+    *,
+    mixes: bool = False,
+    learned: Model | None = None,
+) -> Plan:
+    """Choose the smallest form.
+
+    Args:
+        items: flat, in storage order.
+        item: what they are.
+        shape: has as many elements as `items`, or is flat.
+        mixes: try levels mixed from their contexts, too: smaller, and slower to decode.
+        learned: the model that such levels may go on with; it is left as it is.
+    """
     nonzero = items != 0
     n_nonzero = int(np.count_nonzero(nonzero))
     plans: list[Plan] = []
@@ -135,20 +215,20 @@ def plan(items: Items, item: Item, shape: tuple[int, ...]) -> Plan:
     if 4 * n_nonzero < 3 * len(items):
         scans = dict.fromkeys((1, _columns(shape, len(items))))
         plans.extend(_plan_sparse(items, nonzero, item, columns) for columns in scans)
-    return min(plans, key=lambda plan: plan.n_bytes)
+    smallest = min(plans, key=lambda plan: plan.n_bytes)
+    mixed = _plan_levels(items, item, shape, learned, smallest.n_bytes) if mixes else None
+    return smallest if mixed is None else mixed
 
 
 def plan_planes(items: Items, item: Item) -> Plan:
     """Code items as byte planes: what fits values that hardly repeat."""
     # A rotation puts a float's exponent, which is predictable, into one byte of its own.
     turned = _rotate(items, 1) if item.is_float else items
-    planes = turned.view(np.uint8).reshape(-1, item.width).T
-    counts = [bits.count(np.ascontiguousarray(plane), 1 << 8) for plane in planes]
+    rows = turned.view(np.uint8).reshape(-1, item.width).T
+    counts = [bits.count(np.ascontiguousarray(row), 1 << 8) for row in rows]
     codecs = [stream.choose(row) for row in counts]
     size = sum(map(stream.n_bytes, codecs, counts))
-    return Plan(
-        size, lambda: b"".join(map(stream.encode, map(np.ascontiguousarray, planes), codecs))
-    )
+    return Plan(size, lambda: b"".join(map(stream.encode, map(np.ascontiguousarray, rows), codecs)))
 
 
 def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Coded:
@@ -156,8 +236,20 @@ def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Code
     ledger: Ledger = Counter()
     begin = cursor.at
     head = cursor.byte()
-    if head >= 16 or head & 3 >= len(_POSITIONS):
+    if head & ~(_CODEBOOK | _RISING | _TRANSPOSED | 3) or head & (_CODEBOOK | _RISING) == _RISING:
         raise FormatError(f"no tensor has the form {head}")
+    if head & 3 == _POSITIONS.index("levels"):
+        coded = _read_levels(cursor, head, item, shape, count, ledger)
+    else:
+        coded = _read_placed(cursor, head, item, shape, count, ledger)
+    ledger["header"] += cursor.at - begin - ledger.total()
+    return coded
+
+
+def _read_placed(
+    cursor: Cursor, head: int, item: Item, shape: tuple[int, ...], count: int, ledger: Ledger
+) -> Coded:
+    """Find positions, then values."""
     positions = _POSITIONS[head & 3]
     columns = _columns(shape, count) if head & _TRANSPOSED else 1
     if head & _TRANSPOSED and (columns == 1 or positions == "all"):
@@ -176,15 +268,13 @@ def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Code
             if n_places > n_values + count // ((1 << gap_bits) - 1):
                 raise FormatError(f"{n_places} gaps do not fit in {count} items")
         places = _counted(stream.read(cursor, n_places), "gaps", ledger)
-    codebook: tuple[Stream, ...] = ()
+    codebook: Codebook | None = None
     values: tuple[Stream, ...]
-    n_centroids = 0
     if head & _CODEBOOK:
-        codebook, n_centroids = _read_codebook(cursor, item, n_values, ledger)
+        codebook = _read_codebook(cursor, head, item, n_values, ledger)
         values = (_counted(stream.read(cursor, n_values), "codes", ledger),)
     else:
         values = read_planes(cursor, item, n_values, "dense", ledger)
-    ledger["header"] += cursor.at - begin - ledger.total()
     return Coded(
         item=item,
         count=count,
@@ -194,8 +284,36 @@ def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Code
         places=places,
         n_values=n_values,
         codebook=codebook,
-        n_centroids=n_centroids,
         values=values,
+        ledger=ledger,
+    )
+
+
+def _read_levels(
+    cursor: Cursor, head: int, item: Item, shape: tuple[int, ...], count: int, ledger: Ledger
+) -> Coded:
+    """Find the codes of all items."""
+    if not head & _CODEBOOK:
+        raise FormatError(f"no tensor has the form {head}")
+    codebook = _read_codebook(cursor, head, item, count, ledger)
+    n_first, zero = cursor.varint(), cursor.varint()
+    if codebook.count > levels.MAX_CODES or n_first > codebook.count or zero >= codebook.count:
+        raise FormatError(f"a codebook of {codebook.count} has no levels {n_first}, {zero}")
+    codec = Levels.of_shape(shape, count, n_codes=codebook.count, zero=zero)
+    chunks = []
+    for _ in range(codec.n_chunks(count)):
+        begin = cursor.at
+        size = cursor.varint()
+        ledger["tables"] += cursor.at - begin
+        ledger["codes"] += size
+        chunks.append(cursor.take(size))
+    return Coded(
+        item=item,
+        count=count,
+        positions="levels",
+        n_values=count,
+        codebook=codebook,
+        mixed=Mixed(codec, n_first, tuple(chunks), bool(head & _GOES_ON)),
         ledger=ledger,
     )
 
@@ -207,29 +325,85 @@ def read_planes(
     return tuple(_counted(stream.read(cursor, count), kind, ledger) for _ in range(item.width))
 
 
-def join_planes(planes: tuple[Stream, ...], item: Item, count: int) -> Items:
-    """Decode byte planes, shape `(count,)`."""
-    return _join_planes(planes, item, count, None)
+def join_planes(
+    found: tuple[Stream, ...], item: Item, count: int, out: Items | None = None
+) -> Items:
+    """Decode byte planes, shape `(count,)`, to `out` if given."""
+    out = np.empty(count, item.dtype) if out is None else out
+    planes.join([plane.decode_bytes() for plane in found], out, turned=item.is_float)
+    return out
 
 
 def _plan_values(values: Items, item: Item) -> Plan:
-    planes = plan_planes(values, item)
+    dense = plan_planes(values, item)
     codebook = distinct.distinct(values) if len(values) else None
     if codebook is None:
-        return planes
+        return dense
     ranks = distinct.ranks(values, codebook)
     counts = bits.count(ranks, len(codebook))
     codec = stream.choose(counts)
-    book = plan_planes(codebook, item)
-    n_centroids = varint(len(codebook))
-    size = len(n_centroids) + book.n_bytes + stream.n_bytes(codec, counts)
-    if size >= planes.n_bytes:
-        return planes
-    return Plan(
-        size,
-        lambda: n_centroids + book.build() + stream.encode(ranks, codec),
-        _CODEBOOK,
-    )
+    book = _plan_codebook(codebook, item)
+    size = book.n_bytes + stream.n_bytes(codec, counts)
+    if size >= dense.n_bytes:
+        return dense
+    return Plan(size, lambda: book.build() + stream.encode(ranks, codec), _CODEBOOK | book.head)
+
+
+def _plan_codebook(codebook: Items, item: Item) -> Plan:
+    """Choose between planes and steps for ascending centroids; their number stands before them."""
+    count, dense = varint(len(codebook)), plan_planes(codebook, item)
+    if item.width <= 4:
+        steps = Rising(item.width).encode(codebook)
+        coded = count + varint(len(steps)) + steps
+        if len(coded) < len(count) + dense.n_bytes:
+            return Plan(len(coded), lambda: coded, _RISING)
+    return Plan(len(count) + dense.n_bytes, lambda: count + dense.build())
+
+
+def _plan_levels(
+    items: Items, item: Item, shape: tuple[int, ...], learned: Model | None, limit: int
+) -> Plan | None:
+    """Mix the codes of all items, if that takes fewer than `limit` bytes."""
+    codebook = distinct.distinct(items, levels.MAX_CODES)
+    if codebook is None or len(codebook) < 2:
+        return None
+    ranks = distinct.ranks(items, codebook)
+    n_first, zero = _order(codebook, item, ranks)
+    places = np.empty(len(codebook), np.uint16)
+    places[_by_value(np.arange(len(codebook)), item, n_first)] = np.arange(len(codebook))
+    book = _plan_codebook(codebook, item)
+    codec = Levels.of_shape(shape, len(items), n_codes=len(codebook), zero=zero)
+    model = mixing.fresh_model() if learned is None else mixing.copy_model(learned)
+    chunks, left = codec.encode(places[ranks], model, limit - book.n_bytes)
+    if chunks is None:
+        return None
+    head = _POSITIONS.index("levels") | _CODEBOOK | book.head | (0 if learned is None else _GOES_ON)
+    parts = [bytes([head]), book.build(), varint(n_first), varint(zero)]
+    parts += [part for chunk in chunks for part in (varint(len(chunk)), chunk)]
+    coded = b"".join(parts)
+    return Plan(len(coded), lambda: coded, head, left) if len(coded) < limit else None
+
+
+def _order(codebook: Items, item: Item, ranks: NDArray[np.uint16]) -> tuple[int, int]:
+    """Return how many centroids come last in the order of their values, and the code of zero.
+
+    Bit patterns ascend from zero up; those of negative numbers follow. Integers do not tell
+    whether they have a sign: they do if the commonest stands near one of the ends.
+    """
+    n_positive = int(np.searchsorted(codebook, 1 << (8 * item.width - 1)))
+    if item.is_float:
+        return n_positive, min(len(codebook) - n_positive, len(codebook) - 1)
+    commonest = int(bits.count(ranks, len(codebook)).argmax())
+    quarter = 1 << (8 * item.width - 2)
+    has_sign = not quarter <= int(codebook[commonest]) < 3 * quarter
+    n_first = n_positive if has_sign else 0
+    return n_first, (commonest - n_first) % len(codebook)
+
+
+def _by_value(codebook: Items, item: Item, n_first: int) -> Items:
+    """Return what stands in the order of bit patterns in the order of values."""
+    negative = codebook[n_first:]
+    return np.concatenate([negative[::-1] if item.is_float else negative, codebook[:n_first]])
 
 
 def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: int) -> Plan:
@@ -272,28 +446,26 @@ def _columns(shape: tuple[int, ...], count: int) -> int:
 
 
 def _read_codebook(
-    cursor: Cursor, item: Item, n_values: int, ledger: Ledger
-) -> tuple[tuple[Stream, ...], int]:
-    n_centroids = cursor.varint()
-    if not 1 <= n_centroids <= min(distinct.LIMIT, n_values):
-        raise FormatError(f"a codebook of {n_centroids} does not fit {n_values} values")
-    return read_planes(cursor, item, n_centroids, "codebooks", ledger), n_centroids
+    cursor: Cursor, head: int, item: Item, n_values: int, ledger: Ledger
+) -> Codebook:
+    count = cursor.varint()
+    if not 1 <= count <= min(distinct.LIMIT, n_values):
+        raise FormatError(f"a codebook of {count} does not fit {n_values} values")
+    if not head & _RISING:
+        return Codebook(item, count, read_planes(cursor, item, count, "codebooks", ledger))
+    if item.width > 4:
+        raise FormatError(f"a codebook of {item.width}-byte items has no steps")
+    begin = cursor.at
+    steps = cursor.take(cursor.varint())
+    ledger["codebooks"] += len(steps)
+    ledger["tables"] += cursor.at - begin - len(steps)
+    return Codebook(item, count, steps)
 
 
 def _counted(found: Stream, kind: str, ledger: Ledger) -> Stream:
     ledger[kind] += len(found.data)
     ledger["tables"] += found.table_bytes
     return found
-
-
-def _join_planes(planes: tuple[Stream, ...], item: Item, count: int, out: Items | None) -> Items:
-    out = np.empty(count, item.dtype) if out is None else out
-    columns = out.view(np.uint8).reshape(-1, item.width)
-    for j, plane in enumerate(planes):
-        columns[:, j] = plane.decode_bytes()
-    if item.is_float:
-        out[:] = _rotate(out, 8 * item.width - 1)
-    return out
 
 
 def _rotate(items: Items, n_bits: int) -> Items:

@@ -42,6 +42,7 @@ class Ledger:
     dense: Count  #: bytes of the tensors that are kept value by value
     graph: Count  #: bytes of the ONNX graph without its weights
     header: Count  #: bytes of the container: names, shapes, metadata, digest
+    files: Count = 0  #: bytes of the files that go with the model: a tokenizer
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -87,14 +88,20 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """The largest differences of ONNX Runtime's outputs from torch's."""
+    """The largest differences of ONNX Runtime's outputs from torch's, of the worst output."""
 
     max_abs: Magnitude  #: in the unit of the outputs
     max_rel: Magnitude  #: relative to the largest magnitude of torch's outputs
+    tolerance: Magnitude = 1e-3  #: what `max_rel` may be
 
     def __post_init__(self) -> None:
-        for name, value in (("max_abs", self.max_abs), ("max_rel", self.max_rel)):
+        for name, value in asdict(self).items():
             _check(math.isfinite(value) and value >= 0, name, "finite and at least 0", value)
+
+    @property
+    def within(self) -> bool:
+        """Tell whether the outputs agree."""
+        return self.max_rel <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +283,7 @@ def _document(report: Report) -> dict[str, object]:
         _inserted(asdict(layer), "distinct", "bits_per_weight", layer.bits_per_weight)
         for layer in report.layers
     ]
+    document["parity"] = asdict(report.parity) | {"within": report.parity.within}
     sizes = [{"step": step, "bytes": size} for step, size in report.sizes]
     document = _inserted(document, "artifact_bytes", "ratio", report.ratio)
     document = _inserted(document, "paper_bytes", "paper_ratio", report.paper_ratio)

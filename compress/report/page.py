@@ -28,6 +28,7 @@ KINDS = {  # of the ledger → what a reader is told of it
     "dense": "biases, norms and weights that are kept value by value",
     "graph": "the ONNX graph without its weights",
     "header": "names, shapes, metadata and digest of the container",
+    "files": "what goes with the network: a tokenizer",
 }
 
 _OPTION = re.compile(r"--[a-z][a-z-]*")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from compress.artifact import archive, model
 from compress.artifact.archive import Archive
 from compress.artifact.model import Layout
+from compress.artifact.tensors import Items
 from compress.errors import DataError, FormatError, OutputError, require
 from compress.preprocess import Preprocessing
 
@@ -132,24 +133,30 @@ def _lay_out(found: Archive, graph: Path, weights: Path) -> None:
     """Write the graph, and beside it the large tensors, each decoded into its place."""
     initializers = {id(tensor): tensor for tensor in found.graph.graph.initializer}
     empty = [t for t in model.tensors(found.graph) if model.missing(t) is not None]
-    outside: list[tuple[int, Layout, int]] = []
+    offsets: dict[int, int] = {}
     end = 0
     for index, (tensor, (layout, _)) in enumerate(zip(empty, found.tensors, strict=True)):
         if layout.n_bytes >= _INLINE_BYTES and id(tensor) in initializers:
             model.refer(tensor, weights.name, end, layout.n_bytes)
-            outside.append((index, layout, end))
+            offsets[index] = end
             end += -(-layout.n_bytes // _ALIGNMENT) * _ALIGNMENT
-            continue
-        items = np.empty(layout.count, layout.item.dtype)
-        archive.decode_into(found, index, items)
-        model.put_data(tensor, items.tobytes())
+    memory = np.empty(0, np.uint8)
     if end:
         with weights.open("xb") as file:
             _allocate(file.fileno(), end)
         memory = np.memmap(weights, np.uint8, "r+")
-        for index, layout, offset in outside:
-            items = memory[offset : offset + layout.n_bytes].view(layout.item.dtype)
-            archive.decode_into(found, index, items)
+    inline: dict[int, Items] = {}
+
+    def place(index: int, layout: Layout) -> Items:
+        if index in offsets:
+            begin = offsets[index]
+            return memory[begin : begin + layout.n_bytes].view(layout.item.dtype)
+        inline[index] = np.empty(layout.count, layout.item.dtype)
+        return inline[index]
+
+    archive.decode_into(found, place)
+    for index, items in inline.items():
+        model.put_data(empty[index], items.tobytes())
     graph.write_bytes(found.graph.SerializeToString())
 
 

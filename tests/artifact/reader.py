@@ -5,10 +5,12 @@ It shares no code with `compress`: where both agree, the page says what the file
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import itertools
 import json
 import lzma
+import math
 import struct
 
 import onnx
@@ -57,7 +59,10 @@ def must(ok, what):
 def read(data: bytes, *, check: bool = True) -> tuple[dict, onnx.ModelProto]:
     """Return the metadata and the model of a compressed file."""
     streams, facts = container(data, check=check)
-    return facts, model(streams, len(data))
+    if facts["format"] == 2:
+        for name in [name for name in streams if name.startswith("file:")]:
+            lzma_decode(streams.pop(name))
+    return facts, model(streams, len(data), facts["format"])
 
 
 def container(data, *, check):
@@ -71,7 +76,7 @@ def container(data, *, check):
     text = entries["compress"]
     must(len(text.encode()) <= 1 << 20, "metadata too large")
     facts = json.loads(text, object_pairs_hook=once, parse_constant=lambda name: must(0, name))
-    must(type(facts["format"]) is int and facts["format"] == 1, "format")
+    must(type(facts["format"]) is int and facts["format"] in (1, 2), "format")
     streams, end = {}, 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         begin, size = end, entry["shape"][0]
@@ -96,7 +101,7 @@ def once(pairs):
     return dict(pairs)
 
 
-def model(streams, file_size):
+def model(streams, file_size, version):
     graph = lzma_decode(streams.pop("graph", b""))
     proto = onnx.ModelProto.FromString(graph)
     missing = [t for t in walk(proto) if misses_data(t)]
@@ -105,6 +110,7 @@ def model(streams, file_size):
     small = Bytes(streams.pop("small", b""))
     pooled = {item: [] for item in POOLS}
     decoded = [b""] * len(missing)
+    learned = []  # the model that the levels so far have left
     for i, (tensor, size) in enumerate(zip(missing, sizes, strict=True)):
         name = tensor.name if isinstance(tensor.name, str) else ""
         _, width, is_float = TYPES[tensor.data_type]
@@ -114,7 +120,9 @@ def model(streams, file_size):
             pooled[width, is_float].append((i, size // width))
             continue
         source = small if own is None else Bytes(own)
-        items = tensor_items(source, list(tensor.dims), size // width, width, is_float)
+        items = tensor_items(
+            source, list(tensor.dims), size // width, width, is_float, version, learned
+        )
         decoded[i] = joined(items, width)
         must(own is None or source.is_empty(), "bytes left over in a stream")
     for (width, is_float), members in pooled.items():
@@ -193,10 +201,14 @@ def restore(tensor, data):
     tensor.ClearField("external_data")
 
 
-def tensor_items(source, dims, count, width, is_float):
+def tensor_items(source, dims, count, width, is_float, version, learned):
     head = source.byte()
-    must(head < 16 and head % 4 < 3, "head")
-    kind, transposed, has_codebook = head % 4, head & 4, head & 8
+    must(head < 32 and (version == 2 or (head < 16 and head % 4 < 3)), "head")
+    kind, transposed, has_codebook, has_steps = head % 4, head & 4, head & 8, head & 16
+    must(has_codebook or not (has_steps or kind == 3), "head")
+    if kind == 3:
+        book = codebook_items(source, count, width, is_float, has_steps)
+        return level_items(source, dims, count, book, is_float, transposed, learned)
     n = count
     has_value = range(count)
     if kind:
@@ -210,12 +222,9 @@ def tensor_items(source, dims, count, width, is_float):
     if kind == 2:
         mask = byte_symbols(source, (count + 7) // 8)
     if has_codebook:
-        k = source.number()
-        must(1 <= k <= min(n, 65536), "size of the codebook")
-        codebook = planes(source, k, width, is_float)
-        must(all(a < b for a, b in itertools.pairwise(codebook)), "codebook order")
+        codebook = codebook_items(source, n, width, is_float, has_steps)
         codes = symbols(source, n)
-        must(all(code < k for code in codes), "code")
+        must(all(code < len(codebook) for code in codes), "code")
         values = [codebook[code] for code in codes]
     else:
         values = planes(source, n, width, is_float)
@@ -239,6 +248,182 @@ def tensor_items(source, dims, count, width, is_float):
     for p, value in zip(has_value, values, strict=True):
         items[p % rows * columns + p // rows] = value
     return items
+
+
+def codebook_items(source, n, width, is_float, has_steps):
+    k = source.number()
+    must(1 <= k <= min(n, 65536), "size of the codebook")
+    if has_steps:
+        must(width <= 4, "steps are of 32 bits at most")
+        return steps(source.take(source.number()), k, 8 * width)
+    codebook = planes(source, k, width, is_float)
+    must(all(a < b for a, b in itertools.pairwise(codebook)), "codebook order")
+    return codebook
+
+
+def steps(data, k, width):
+    bits, counters = Interval(data), [Counter() for _ in range(80)]
+    items, last, length = [], -1, width - 1
+    for _ in range(k):
+        u = 0
+        while u < 80 and counters[u].bit(bits):
+            u += 1
+        length += (u + 1) // 2 if u % 2 else -(u // 2)
+        must(0 <= length <= width, "length of a step")
+        step = 1
+        for _ in range(length):
+            step = 2 * step + bits.next(2**15)
+        last += step
+        must(last < 2**width, "item of a codebook")
+        items.append(last)
+    bits.finish()
+    return items
+
+
+def level_items(source, dims, count, book, is_float, goes_on, learned):
+    f, z = source.number(), source.number()
+    k = len(book)
+    must(k <= 4096 and f <= k and z < k, "levels")
+    book = (book[f:][::-1] if is_float else book[f:]) + book[:f]
+    columns, kernel = min(count, 256), 1
+    if len(dims) > 1 and math.prod(dims) == count and count // dims[0] <= 65536:
+        columns, kernel = count // dims[0], math.prod(dims[2:])
+    chunk = max(1, 2**21 // columns) * columns
+    items = []
+    for begin in range(0, count, chunk):
+        must(begin or not goes_on or learned, "levels that go on with none")
+        if begin or not goes_on:
+            learned[:] = [Model()]
+        bits = Interval(source.take(source.number()))
+        sizes = min(chunk, count - begin)
+        levels = learned[0].levels(bits, sizes, columns, kernel, range(-z, k - z))
+        bits.finish()
+        items += [book[level + z] for level in levels]
+    return items
+
+
+class Interval:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+        self.low, self.high = 0, 2**32 - 1
+
+    def byte(self, i):
+        return self.data[i] if i < len(self.data) else 0
+
+    def next(self, p):
+        value = int.from_bytes(bytes(self.byte(self.at + i) for i in range(4)), "big")
+        width = self.high - self.low
+        mid = self.low + (width >> 16) * p + (((width % 2**16) * p) >> 16)
+        one = value <= mid
+        if one:
+            self.high = mid
+        else:
+            self.low = mid + 1
+        while self.low >> 24 == self.high >> 24:
+            self.at += 1
+            must(self.at <= len(self.data), "bits cut short")
+            self.low = self.low % 2**24 << 8
+            self.high = self.high % 2**24 << 8 | 255
+        return int(one)
+
+    def finish(self):
+        rest = self.data[self.at :]
+        for n in range(5):
+            unit = 2 ** (32 - 8 * n)
+            least = -(-self.low // unit) * unit
+            if least <= self.high:
+                must(rest == least.to_bytes(4, "big")[:n], "end of mixed bits")
+                return
+        raise AssertionError
+
+
+class Counter:
+    def __init__(self):
+        self.p, self.t = 2**15, 0
+
+    def bit(self, bits):
+        bit = bits.next(self.p)
+        self.learn(bit)
+        return bit
+
+    def learn(self, bit):
+        r = 655360 // (10 * self.t + 16)
+        self.p += ((65535 - self.p) * r >> 16) if bit else -(self.p * r >> 16)
+        self.t = min(self.t + 1, 254)
+
+
+STRETCH = [round(256 * math.log((i + 0.5) / (4095.5 - i))) for i in range(4096)]
+
+
+def squash(x):
+    return min(max(round(65536 / (1 + math.exp(-x / 256))), 1), 65535)
+
+
+def size_class(s):
+    n = max(s.bit_length() - 2, 0)
+    return s if s < 4 else min(2 * n + (s >> n), 15)
+
+
+class Model:
+    def __init__(self):
+        self.counters = collections.defaultdict(Counter)
+        self.weights = [[2**14] * 6 + [0] for _ in range(13)]
+
+    def mixed(self, bits, decision, contexts):
+        counters = [self.counters[decision, i, c] for i, c in enumerate(contexts)]
+        inputs = [STRETCH[counter.p >> 4] for counter in counters] + [256]
+        weights = self.weights[decision]
+        x = sum(w * s for w, s in zip(weights, inputs, strict=True)) >> 16
+        chance = squash(min(max(x, -3071), 3071))
+        bit = bits.next(chance)
+        for i, s in enumerate(inputs):
+            weights[i] += (s * (65536 * bit - chance) + 2**16) >> 17
+        for counter in counters:
+            counter.learn(bit)
+        return bit
+
+    def level(self, bits, contexts):
+        if not self.mixed(bits, 0, contexts):
+            return 0
+        negative = self.mixed(bits, 1, contexts)
+        e = 0
+        while e < 11 and self.mixed(bits, 2 + e, contexts):
+            e += 1
+        v = 1
+        for i in range(e):
+            v = 2 * v + self.counters[e, v if i < 7 else 0].bit(bits)
+        return -v if negative else v
+
+    def levels(self, bits, n, columns, kernel, allowed):
+        out = []
+        row, by_column = 0, [0] * columns
+        by_channel, by_place = [0] * (columns // kernel), [0] * kernel
+        for p in range(n):
+            column = p % columns
+            channel, place = column // kernel, column % kernel
+            left = out[p - 1] if column >= 1 else 0
+            left2 = out[p - 2] if column >= 2 else 0
+            before = out[p - kernel] if column >= kernel else 0
+            above = out[p - columns] if p >= columns else 0
+            m_row, m_channel = size_class(row >> 4), size_class(by_channel[channel] >> 4)
+            signs = [1 if level > 0 else 2 if level < 0 else 0 for level in (left, above)]
+            contexts = [
+                0,
+                16 * m_row + size_class(by_column[column] >> 4),
+                16 * m_channel + size_class(abs(left) + abs(left2)),
+                16 * size_class(2 * abs(above)) + size_class(2 * abs(before)),
+                16 * (3 * signs[0] + signs[1]) + m_channel,
+                16 * size_class(by_place[place] >> 4) + m_row,
+            ]
+            level = self.level(bits, contexts)
+            must(level in allowed, "level")
+            out.append(level)
+            size = 256 * min(abs(level), 255)
+            row += (size - row) >> 4
+            by_column[column] += (size - by_column[column]) >> 3
+            by_channel[channel] += (size - by_channel[channel]) >> 5
+            by_place[place] += (size - by_place[place]) >> 6
+        return out
 
 
 def gap_positions(gaps, filler, count):

@@ -47,7 +47,7 @@ def small_model():
         np.where(rng.random((8, 24)) < 0.1, few, np.float32(0)),
         np.where(rng.random((8, 24)) < 0.5, rng.normal(size=(8, 24)).astype(np.float32), 0),
         np.where(np.arange(24) < 6, few, np.float32(0)),
-        rng.normal(size=16).astype(np.float32),
+        rng.normal(size=300).astype(np.float32),
         np.full(40, 7, np.int64),
     )
 

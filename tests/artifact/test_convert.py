@@ -14,6 +14,7 @@ from safetensors import TensorSpec, safe_open, serialize
 from safetensors.numpy import load_file, save_file
 
 from compress.artifact import archive, convert, model
+from compress.artifact.container import VERSION
 from compress.errors import DataError, FormatError, OutputError
 
 RNG = np.random.default_rng(0)
@@ -51,7 +52,7 @@ def test_an_onnx_file_there_and_back(source, tmp_path):
     facts = archive.read(packed).container.metadata
     del facts["sha256"]
     assert facts == {
-        "format": 1,
+        "format": VERSION,
         "model": "net",
         "inputs": [{"name": "x", "type": 1, "shape": ["batch", 3, None]}],
         "outputs": [{"name": "y", "type": 1, "shape": []}],

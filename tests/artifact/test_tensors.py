@@ -35,7 +35,7 @@ def decode(data, item, shape):
 def plain_decode(data, item, shape):
     source = reader.Bytes(data)
     count = math.prod(shape)
-    out = reader.tensor_items(source, list(shape), count, item.width, item.is_float)
+    out = reader.tensor_items(source, list(shape), count, item.width, item.is_float, 2, [])
     reader.must(source.is_empty(), "bytes left over")
     return out
 
@@ -59,17 +59,21 @@ def agreed(data, item, shape):
 def test_any_items_come_back(item, shape, data):
     items = data.draw(draw_items(min(math.prod(shape), 3000), item.width, item.is_float))
     shape = shape if len(items) == math.prod(shape) else (len(items),)
-    coded = tensors.encode(items, item, shape)
+    mixes = data.draw(st.booleans())
+    plan = tensors.plan(items, item, shape, mixes=mixes)
+    coded = plan.build()
     found, out = decode(coded, item, shape)
     np.testing.assert_array_equal(out, items)
     assert agreed(coded, item, shape) is not None
-    assert len(coded) == tensors.plan(items, item, shape).n_bytes
+    assert len(coded) == plan.n_bytes
+    if mixes:
+        assert len(coded) <= tensors.plan(items, item, shape).n_bytes
     # At most kind and width of a stream for each plane, more than the items themselves take.
     assert len(coded) <= items.nbytes + 2 * item.width + 7
     assert found.form
 
 
-heads = st.integers(0, 17).map(lambda head: bytes([head]))
+heads = st.integers(0, 33).map(lambda head: bytes([head]))
 parts = st.one_of(
     st.integers(0, 70).map(varint),
     st.sampled_from([b"\0\0", b"\0\1", b"\1\1", b"\1\3", b"\2\2\1", b"\2\3\x0b\0"]),
@@ -86,7 +90,8 @@ def test_any_bytes_are_a_tensor_or_a_format_error(item, shape, head, rest):
 def test_damaged_bytes_are_a_tensor_or_a_format_error(item, data):
     shape = data.draw(st.sampled_from([(12, 9), (108,), (4, 3, 9)]))
     items = data.draw(draw_items(108, item.width, item.is_float))
-    coded = bytearray(tensors.encode(items, item, shape))
+    mixes = data.draw(st.booleans())
+    coded = bytearray(tensors.plan(items, item, shape, mixes=mixes).build())
     for _ in range(data.draw(st.integers(1, 2))):
         at = data.draw(st.integers(0, len(coded)))
         coded[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
@@ -117,6 +122,13 @@ ZEROS = b"\0\0"  # a constant stream
         (b"\x08\x00", "codebook of 0"),
         (b"\x08" + HUGE, "codebook of"),
         (b"\x08\x41", "codebook of 65"),
+        (b"\x0f\x02\x01\x08\x04\x05\x00\x00\x00", "go on with those of none"),
+        (b"\x0b\x02\x01\x08\x04\x05\x03\x00\x00", "no levels 3, 0"),
+        (b"\x0b\x02\x01\x08\x04\x05\x00\x02\x00", "no levels 0, 2"),
+        (b"\x0b\x02\x01\x08\x04\x05\x00\x00\x05" + 5 * b"\xff", "are not 64 levels"),
+        (b"\x0b\x02\x01\x08\x04\x05\x00\x00" + HUGE, "wanted"),
+        (b"\x18\x02\x03\xff\xff\xff" + ZEROS, "are not 2 ascending numbers"),
+        (b"\x18\x02" + HUGE, "wanted"),
         (b"\x08\x02\x00\x05" + ZEROS, "not ascending"),
         (b"\x08\x02\x01\x08\x05\x04" + ZEROS, "not ascending"),
         (b"\x08\x02\x01\x08\x04\x05\x00\x02", "not in its codebook"),

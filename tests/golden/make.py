@@ -23,20 +23,26 @@ METADATA = {
     "preprocessing": {"crop": [8, 8], "mode": "L", "scale": 1 / 255},
     "metrics": {"accuracy": 0.9, "note": None},
 }
+ATTACHED = {"vocabulary/ä.txt": b"one\ntwo\n" * 100, "empty": b""}
+CODERS: tuple[archive.Coder, ...] = ("huffman", "best")
 RNG = np.random.Generator(np.random.PCG64(7))
 PACKED = ("INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2", "FLOAT6E2M3", "FLOAT6E3M2")
 NAN_PAYLOADS = np.array([0x7F800001, 0xFFC12345, 0x80000000, 1, 0x7F800000], np.uint32)
 
 
 def main() -> int:
-    """Write the golden model and its packed file."""
-    plain, packed = HERE / f"v{VERSION}.onnx", HERE / f"v{VERSION}.safetensors"
-    if plain.exists() or packed.exists():
+    """Write the golden model and its packed files, one for each coder."""
+    plain = HERE / f"v{VERSION}.onnx"
+    packed = {coder: HERE / f"v{VERSION}-{coder}.safetensors" for coder in CODERS}
+    if any(path.exists() for path in (plain, *packed.values())):
         sys.stderr.write(f"{plain} is there and stays\n")
         return 1
     model = golden_model()
     plain.write_bytes(model.SerializeToString())
-    archive.write(packed, model, {**METADATA, **convert.describe(model)})
+    facts = {**METADATA, **convert.describe(model)}
+    for coder, path in packed.items():
+        emptied = onnx.ModelProto.FromString(plain.read_bytes())
+        archive.write(path, emptied, facts, coder=coder, attached=ATTACHED)
     return 0
 
 
@@ -100,7 +106,25 @@ def forms():
     yield tensor("long runs", np.eye(1, 30_000, 29_999, dtype=np.uint8))
     yield tensor("large codebook", np.resize(floats(400), 4000))
     yield tensor("chunks", 1 + skewed(132_000, 3, 0.9).astype(np.uint8))
-    yield tensor("own stream", floats(2000))
+    yield tensor("own stream", floats(20_000))
+    yield from levels()
+
+
+def levels():
+    """Yield tensors whose levels are worth mixing."""
+    book = np.sort(floats(31))
+    rows = np.abs(RNG.normal(0, 5, (60, 1, 1, 1))) * np.abs(RNG.normal(0, 1, (1, 10, 3, 3)))
+    drawn = np.round(RNG.normal(0, 1, (60, 10, 3, 3)) * rows).astype(int)
+    kernel = book[np.clip(15 + drawn, 0, 30)] * (drawn != 0)
+    yield tensor("levels of a kernel", kernel)
+    yield tensor("levels of a matrix", kernel.reshape(60, 90)[:, ::-1])
+    yield tensor("levels of a row", kernel.ravel()[:3000])
+    yield tensor("levels of signed bytes", np.clip(3 * drawn, -128, 127).astype(np.int8))
+    yield tensor("levels of bytes", np.clip(128 + 3 * drawn, 0, 255).astype(np.uint8))
+    yield tensor("levels of halves", kernel.astype(np.float16))
+    yield tensor("levels of doubles", kernel.astype(float))
+    wide = np.round(RNG.normal(0, 1, (60, 90)) * rows.reshape(60, 90) * 40) / 64
+    yield tensor("levels of many", wide.astype(np.float32))
 
 
 def types():

