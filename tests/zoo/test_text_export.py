@@ -1,0 +1,81 @@
+"""Every text network at a tiny size: as an ONNX graph it says what torch says, padding included."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
+from zoo.language_models import awd_lstm, elmo
+from zoo.networks.elmo import ElmoSizes
+from zoo.seq2seq import gnmt, seq2seq_lstm
+from zoo.tagging import bilstm_crf
+from zoo.text_classification import fasttext, han, rntn, textcnn
+from zoo.word_vectors import doc2vec, doc2vec_dbow, glove, word2vec_cbow, word2vec_skipgram
+
+BATCH = 3  # the graph is made from two
+SIZES = ElmoSizes(character_dimensions=4, filters=((1, 4), (2, 4)), dimensions=6, cells=8)
+
+Network = Callable[[], nn.Module]
+CASES: dict[str, tuple[Network, Sequence[tuple[int, ...]]]] = {
+    "cbow": (lambda: word2vec_cbow(vocabulary=9, dimensions=4), [(8,)]),
+    "skipgram": (lambda: word2vec_skipgram(vocabulary=9, dimensions=4), [()]),
+    "glove": (lambda: glove(vocabulary=9, dimensions=4), [(), ()]),
+    "doc2vec": (lambda: doc2vec(texts=9, vocabulary=9, dimensions=4, window=3), [(), (3,)]),
+    "doc2vec-dbow": (lambda: doc2vec_dbow(texts=9, vocabulary=9, dimensions=4), [()]),
+    "textcnn": (lambda: textcnn(2, vocabulary=9, dimensions=4, maps=3), [(8,)]),
+    "fasttext": (lambda: fasttext(4, rows=9, dimensions=4), [(8,)]),
+    "han": (lambda: han(5, vocabulary=9, dimensions=4, hidden=3), [(3, 4)]),
+    "bilstm-crf": (
+        lambda: bilstm_crf(5, words=9, characters=9, word_dimensions=4, hidden=3),
+        [(4,), (4, 5)],
+    ),
+    "awd-lstm": (lambda: awd_lstm(vocabulary=9, dimensions=4, hidden=6), [(5,)]),
+    "elmo": (lambda: elmo(sizes=SIZES), [(4, 6)]),
+    "seq2seq": (lambda: seq2seq_lstm(source=9, target=9, hidden=4, layers=2), [(4,), (3,)]),
+    "gnmt": (lambda: gnmt(source=9, target=9, hidden=4, layers=4), [(4,), (3,)]),
+}
+
+
+def words(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Draw words, the last of the second sample padding."""
+    drawn = torch.randint(1, 9, (BATCH, *shape), generator=torch.Generator().manual_seed(seed))
+    if shape:
+        drawn[1, -1] = 0
+    return drawn
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_onnx_agrees_with_torch(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    build, shapes = CASES[name]
+    check(build().eval(), [words(shape, seed) for seed, shape in enumerate(shapes)], tmp_path)
+
+
+def test_onnx_of_a_composition_of_phrases(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    check(rntn(5, dimensions=4).eval(), [torch.randn(BATCH, 4), torch.randn(BATCH, 4)], tmp_path)
+
+
+def check(model: nn.Module, inputs: Sequence[Tensor], folder: Path) -> None:
+    with torch.no_grad():
+        expected = model(*inputs)
+    outputs = expected if isinstance(expected, tuple) else (expected,)
+    names = [f"input_{number}" for number in range(len(inputs))]
+    export(
+        model,
+        [values[:2] for values in inputs],
+        folder / "model.onnx",
+        OnnxSettings(),
+        input_names=names,
+        output_names=[f"output_{number}" for number in range(len(outputs))],
+    )
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    fed = {name: values.numpy() for name, values in zip(names, inputs, strict=True)}
+    for left, right in zip(session.run(None, fed), outputs, strict=True):
+        np.testing.assert_allclose(left, right.numpy(), rtol=1e-4, atol=1e-5)
