@@ -2,7 +2,7 @@
 
 A tag's score depends on the word and on the tag before it, so that an impossible sequence (the
 inside of a name without its beginning) loses as a whole. The loss sums over all sequences, and
-`decode` finds the best one; both go through the sentence once. The steps are unrolled for the
+decoding finds the best one; both go through the sentence once. The steps are unrolled for the
 length of the input, so that decoding is part of an exported graph.
 
 Source: Lafferty et al. 2001; Lample et al. 2016, arXiv:1603.01360, section 2.2.
@@ -61,7 +61,7 @@ class Crf(nn.Module):
         return (total + self.transitions[: self.start, self.end]).logsumexp(1)
 
     def _score(self, scores: Tensor, lengths: Tensor, tags: Tensor) -> Tensor:
-        """Return the score of one sequence (equation in section 2.2)."""
+        """Return the score of each sentence's own tags."""
         inside = torch.arange(scores.shape[1], device=scores.device) < lengths[:, None]
         emitted = scores.gather(2, tags[..., None]).squeeze(2) * inside
         moved = self.transitions[tags[:, :-1], tags[:, 1:]] * inside[:, 1:]

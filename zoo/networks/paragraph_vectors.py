@@ -65,7 +65,7 @@ def infer(
 
     Args:
         model: trained; it is not changed.
-        words: the text, `(n,)`; for PV-DM, n above its window.
+        words: the text, `(n,)`; for PV-DM, n above its window (the paper pads shorter texts before).
         steps: of gradient descent, each over the whole text.
         rate: length of a step.
     """

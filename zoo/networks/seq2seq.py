@@ -2,8 +2,8 @@
 
 Sutskever et al. translate with no alignment at all: four layers of LSTMs end in 8,000 numbers, from
 which four more write. Reading the source backward brings first words near to first words, and was
-worth five BLEU points. Of 384 million parameters 320 million are tables of words (source, target
-and softmax), which Deep Compression's way of pruning and sharing fits; 64 million are recurrent.
+worth nearly five BLEU points. Of 384 million parameters 320 million are tables of words (source, target
+and softmax), and 64 million are recurrent.
 
 Source: Sutskever et al. 2014, arXiv:1409.3215, sections 3.3 and 3.4.
 """

@@ -1,7 +1,7 @@
 """word2vec: word vectors from a network without a hidden layer.
 
 Earlier neural language models spent their time in a hidden layer; Mikolov et al. leave it out, and
-train on a hundred times more text instead. CBOW predicts a word from the mean of its neighbours'
+train on far more text instead. CBOW predicts a word from the mean of its neighbours'
 vectors, skip-gram the neighbours from the word. All weights are in two tables of one row a word,
 and most rows belong to rare words: they share and prune well, and an input touches few of them.
 
@@ -73,8 +73,8 @@ def negative_sampling_loss(
         torch.cat([words[:, None], negatives], 1), output.weight
     )  # (batch, 1+k, d)
     scores = (chosen @ hidden[..., None]).squeeze(-1)
-    signs = torch.ones_like(scores).index_fill(1, torch.arange(1, scores.shape[1]), -1.0)
-    return -functional.logsigmoid(signs * scores).sum(1).mean()
+    noise = functional.logsigmoid(-scores[:, 1:]).sum(1)
+    return -(functional.logsigmoid(scores[:, 0]) + noise).mean()
 
 
 def noise_distribution(counts: Tensor) -> Tensor:
