@@ -66,12 +66,15 @@ class Codebook:
 
     item: Item
     count: int  #: centroids
+    codec: Rising | None  #: of steps
     coded: tuple[Stream, ...] | memoryview  #: byte planes, or steps
 
     def decode(self) -> Items:
         """Return the centroids, ascending, shape `(count,)`."""
-        if isinstance(self.coded, memoryview):
-            return Rising(self.item.width).decode(self.coded, self.count)
+        if self.codec is not None:
+            assert isinstance(self.coded, memoryview)
+            return self.codec.decode(self.coded, self.count)
+        assert isinstance(self.coded, tuple)
         book = join_planes(self.coded, self.item, self.count)
         if (book[1:] <= book[:-1]).any():
             raise FormatError("a codebook is not ascending")
@@ -107,8 +110,9 @@ class Coded:
     @property
     def is_of_format_2(self) -> bool:
         """Tell whether format 1 had no such form."""
-        steps = self.codebook is not None and isinstance(self.codebook.coded, memoryview)
-        return self.mixed is not None or steps
+        return self.mixed is not None or (
+            self.codebook is not None and self.codebook.codec is not None
+        )
 
     @property
     def form(self) -> str:
@@ -353,8 +357,9 @@ def _plan_codebook(codebook: Items, item: Item) -> Plan:
     """Choose between planes and steps for ascending centroids; their number stands before them."""
     count, dense = varint(len(codebook)), plan_planes(codebook, item)
     if item.width <= 4:
-        steps = Rising(item.width).encode(codebook)
-        coded = count + varint(len(steps)) + steps
+        codec = Rising.of_items(codebook)
+        steps = codec.encode(codebook)
+        coded = count + bytes([codec.shift]) + varint(len(steps)) + steps
         if len(coded) < len(count) + dense.n_bytes:
             return Plan(len(coded), lambda: coded, _RISING)
     return Plan(len(count) + dense.n_bytes, lambda: count + dense.build())
@@ -452,14 +457,15 @@ def _read_codebook(
     if not 1 <= count <= min(distinct.LIMIT, n_values):
         raise FormatError(f"a codebook of {count} does not fit {n_values} values")
     if not head & _RISING:
-        return Codebook(item, count, read_planes(cursor, item, count, "codebooks", ledger))
+        return Codebook(item, count, None, read_planes(cursor, item, count, "codebooks", ledger))
     if item.width > 4:
         raise FormatError(f"a codebook of {item.width}-byte items has no steps")
     begin = cursor.at
+    codec = Rising(item.width, cursor.byte())
     steps = cursor.take(cursor.varint())
     ledger["codebooks"] += len(steps)
     ledger["tables"] += cursor.at - begin - len(steps)
-    return Codebook(item, count, steps)
+    return Codebook(item, count, codec, steps)
 
 
 def _counted(found: Stream, kind: str, ledger: Ledger) -> Stream:

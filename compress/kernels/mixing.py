@@ -75,7 +75,13 @@ def fresh_model() -> Model:
 
 def copy_model(model: Model) -> Model:
     """Return a model that has seen the same."""
-    return Model(*(part.copy() for part in model))
+    return Model(
+        model.chance.copy(),
+        model.seen.copy(),
+        model.weights.copy(),
+        model.tree_chance.copy(),
+        model.tree_seen.copy(),
+    )
 
 
 def encode(codes: Levels, zero: int, columns: int, kernel: int, model: Model, out: Bytes) -> int:

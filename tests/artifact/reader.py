@@ -255,7 +255,10 @@ def codebook_items(source, n, width, is_float, has_steps):
     must(1 <= k <= min(n, 65536), "size of the codebook")
     if has_steps:
         must(width <= 4, "steps are of 32 bits at most")
-        return steps(source.take(source.number()), k, 8 * width)
+        t = source.byte()
+        must(t < 8 * width, "zero bits of steps")
+        items = steps(source.take(source.number()), k, 8 * width - t)
+        return [item << t for item in items]
     codebook = planes(source, k, width, is_float)
     must(all(a < b for a, b in itertools.pairwise(codebook)), "codebook order")
     return codebook

@@ -105,6 +105,8 @@ def forms():
     yield tensor("uniform codes", np.resize(books["codebook"][:8], 600))
     yield tensor("long runs", np.eye(1, 30_000, 29_999, dtype=np.uint8))
     yield tensor("large codebook", np.resize(floats(400), 4000))
+    rounded = floats(60).astype(np.float16).astype(np.float32)
+    yield tensor("rounded codebook", rounded[skewed(3000, 60, 0.1)])
     yield tensor("chunks", 1 + skewed(132_000, 3, 0.9).astype(np.uint8))
     yield tensor("own stream", floats(20_000))
     yield from levels()

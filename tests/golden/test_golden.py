@@ -95,10 +95,11 @@ def test_the_goldens_cover_what_the_format_knows():
     assert len(found.tensors) - len(coded) > 20
     items = {(layout.item.width, layout.item.is_float) for layout, _ in found.tensors}
     assert len(items) == 7
-    books = [c.codebook.coded for c in coded if c.codebook is not None]
-    steps = [book for book in books if isinstance(book, memoryview)]
+    books = [c.codebook for c in coded if c.codebook is not None]
+    steps = [book.codec for book in books if book.codec is not None]
     assert 10 < len(steps) < len(books)
-    planes = [stream for book in books if isinstance(book, tuple) for stream in book]
+    assert {codec.shift for codec in steps} >= {0, 13}
+    planes = [stream for book in books if book.codec is None for stream in book.coded]
     streams = [s for c in coded for s in (*c.values, c.places) if s is not None] + planes
     assert {type(s.codec).__name__ for s in streams} == {"Constant", "FixedWidth", "Huffman"}
     assert any(isinstance(s.codec, Huffman) and s.count > 2 * CHUNK for s in streams)
