@@ -52,6 +52,8 @@ class Torchvision:
     #: first set of weights: trained with the usual preprocessing, which later sets depart from
     weights: str = "IMAGENET1K_V1"
     settings: Mapping[str, Any] = field(default_factory=dict)  #: arguments of its builder
+    #: makes a network from tensors to tensors of one that is not; names of weights stay
+    adapt: Callable[[Any], nn.Module] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +146,14 @@ class Entry:
                 return network()
             case Own(network, classes):
                 return network(classes if num_classes is None else num_classes)
-            case Torchvision(name, _, settings):
+            case Torchvision(name, _, settings, adapt):
                 import torchvision
 
                 options = dict(settings)
                 if num_classes is not None:
                     options["num_classes"] = num_classes
                 model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
-                return model
+                return model if adapt is None else adapt(model)
             case Timm() | Transformers():
                 raise NotImplementedError  # comes with the pipeline's change
             case _:

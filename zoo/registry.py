@@ -6,6 +6,7 @@ from zoo import (
     alexnet,
     capsnet,
     cifar_resnet,
+    detection,
     efficientnet,
     inception,
     lenet,
@@ -44,6 +45,7 @@ _ENTRIES = (
     *efficientnet.ENTRIES,
     *segmentation.ENTRIES,
     *super_resolution.ENTRIES,
+    *detection.ENTRIES,
 )
 
 
