@@ -1,7 +1,7 @@
 """Residual networks on CIFAR-10, thin and deep or wide.
 
-The papers' small networks, which pruning papers report on most. All weights are in 3x3
-convolutions: the classifier has 650, and the shortcuts of the thin networks (option A) have none.
+The papers' small networks, which pruning papers report on most. Nearly all weights are in 3x3
+convolutions: the classifier of a thin network has 650, its shortcuts (option A) have none.
 ResNet-20 has so few weights that little can be pruned; WRN-28-10 has 21 times as many as
 ResNet-110 for 2.4 points less error, so much of them can go.
 

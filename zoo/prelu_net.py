@@ -1,10 +1,9 @@
 """PReLU-net: rectifiers with a learned slope, and the initialization that deep rectifiers need.
 
-Model A is VGG-19 with its three widest-image convolutions moved to smaller maps and a 7x7
-convolution of stride 2 in front: as much work in less time. Of its 178 M weights 153 M are in
-three fully connected layers, 132 M in the first, which reads a spatial pyramid of 63 bins: the
-network of this zoo where pruning fully connected layers gains most. The slopes, one a channel,
-are some 15,000 numbers and stay dense.
+Model A is VGG-19 with a 7x7 convolution of stride 2 in front and the three others of its largest
+maps moved to smaller ones: as much work in less time. Of its 178 M weights 153 M are in three
+fully connected layers, 132 M in the first, which reads a spatial pyramid of 63 bins; they prune as
+VGG's do. The slopes, one a channel, are some 15,000 numbers and stay dense.
 
 Source: He et al. 2015, arXiv:1502.01852, table 3, model A.
 """

@@ -1,7 +1,9 @@
 """The Inception network that Batch Normalization was shown on.
 
 GoogLeNet with a BatchNorm behind every convolution, and two 3x3 convolutions in place of each
-5x5. Figure 5 of the paper, row by row.
+5x5.
+
+Source: Ioffe & Szegedy 2015, arXiv:1502.03167, figure 5.
 """
 
 from __future__ import annotations
