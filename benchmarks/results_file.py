@@ -39,10 +39,16 @@ def write(name: str, rows: Sequence[Row]) -> None:
     write_text(RESULTS / f"{name}.csv", stream.getvalue())
 
 
-def compress_run(*options: str) -> dict[str, Any]:
-    """Run `compress run` in a process of its own and return its report."""
+def compress_run(*options: str, out: Path | None = None) -> dict[str, Any]:
+    """Run `compress run` in a process of its own and return its report.
+
+    Args:
+        options: of the command.
+        out: folder of the results; by default they are thrown away.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "compress", "run", *options, "--out", folder, "--json"]
+        place = str(out or folder)
+        command = [sys.executable, "-m", "compress", "run", *options, "--out", place, "--json"]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     report: dict[str, Any] = json.loads(done.stdout)
     return report

