@@ -6,11 +6,11 @@ that rows can be listed on a device that has none.
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
+from zoo import weights
 from zoo.errors import ZooError, not_installed
 from zoo.published import Package
 
@@ -68,10 +68,18 @@ class Timm:
 class Transformers:
     """The bare network of transformers: what AutoModel gives at a published configuration."""
 
-    model: str  #: the name under which the configuration and the weights were published
+    model: str | None  #: the name of its published weights; None where there are none
     config: str  #: class of the configuration
     settings: Mapping[str, Any] = field(default_factory=dict)  #: what departs from its defaults
 
+    def configuration(self) -> Any:  # noqa: ANN401  (transformers' own)
+        """Return the configuration; no cache of keys and values is kept, nor returned."""
+        import transformers
+
+        return getattr(transformers, self.config)(**{"use_cache": False, **self.settings})
+
+
+_EXTRAS = {"timm": "timm", "transformers": "nlp"}  # package -> extra that brings it; else torch
 
 Source = Own | Torchvision | Timm | Transformers
 
@@ -95,7 +103,13 @@ class Entry:
     @property
     def is_pretrained(self) -> bool:
         """Tell whether the source publishes weights."""
-        return not isinstance(self.source, Own)
+        match self.source:
+            case Own():
+                return False
+            case Transformers(model):
+                return model is not None
+            case _:
+                return True
 
     def build(self, num_classes: int | None = None) -> nn.Module:
         """Build the network with random weights, in evaluation mode.
@@ -111,7 +125,8 @@ class Entry:
         try:
             return self._network(num_classes).eval()
         except ModuleNotFoundError as error:
-            raise not_installed(error.name or "torch", "torch") from error
+            package = error.name or "torch"
+            raise not_installed(package, _EXTRAS.get(package, "torch")) from error
 
     def load_pretrained(self, model: nn.Module) -> None:
         """Load the weights that the source publishes into a network of `build`.
@@ -122,12 +137,12 @@ class Entry:
         match self.source:
             case Own():
                 raise ZooError(f"{self.name} has no published weights; use --weights random|FILE")
-            case Torchvision(name, weights):
-                state = _download(self.name, name, weights)
-                for key in [key for key in state if key.lower().startswith("aux")]:
-                    del state[key]  # a head that is there in training only
-            case Timm() | Transformers():
-                raise NotImplementedError  # comes with the pipeline's change
+            case Torchvision(name, chosen):
+                state = weights.torchvision(self.name, name, chosen)
+            case Timm(name, package):
+                state = weights.timm(self.name, name, package, model)
+            case Transformers(published) as source:
+                state = weights.transformers(self.name, published, source.configuration)
             case _:
                 assert_never(self.source)
         try:
@@ -140,22 +155,32 @@ class Entry:
 
     def _network(self, num_classes: int | None) -> nn.Module:
         match self.source:
+            case Own(_, None) | Transformers() if num_classes is not None:
+                raise ZooError(f"{self.name} has no classes, so none can be asked for")
             case Own(network, None):
-                if num_classes is not None:
-                    raise ZooError(f"{self.name} has no classes, so none can be asked for")
                 return network()
             case Own(network, classes):
                 return network(classes if num_classes is None else num_classes)
             case Torchvision(name, _, settings, adapt):
                 import torchvision
 
-                options = dict(settings)
-                if num_classes is not None:
-                    options["num_classes"] = num_classes
+                options = dict(settings) | _classes(num_classes)
                 model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
                 return model if adapt is None else adapt(model)
-            case Timm() | Transformers():
-                raise NotImplementedError  # comes with the pipeline's change
+            case Timm(name):
+                import timm
+
+                return timm.create_model(name, pretrained=False, **_classes(num_classes))
+            case Transformers() as source:
+                import transformers
+
+                # Attention written out: other forms depend on the device, and some cannot be
+                # exported.
+                auto: Any = transformers.AutoModel
+                bare: nn.Module = auto.from_config(
+                    source.configuration(), attn_implementation="eager"
+                )
+                return bare
             case _:
                 assert_never(self.source)
 
@@ -170,17 +195,5 @@ def tokens(length: int, vocabulary: int, name: str = "input_ids") -> tuple[Input
     return (Input((length,), name, vocabulary),)
 
 
-def _download(row: str, name: str, weights: str) -> dict[str, object]:
-    try:
-        import torchvision
-    except ModuleNotFoundError as error:
-        raise not_installed(error.name or "torchvision", "torch") from error
-    chosen = torchvision.models.get_model_weights(name)[weights]
-    try:
-        state: dict[str, object] = chosen.get_state_dict(progress=False, check_hash=True)
-    except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: bad hash
-        raise ZooError(
-            f"the download of pretrained weights for {row} from {chosen.url} failed ({error}); "
-            "use --weights random|FILE"
-        ) from error
-    return state
+def _classes(number: int | None) -> dict[str, Any]:
+    return {} if number is None else {"num_classes": number}

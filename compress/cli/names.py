@@ -36,7 +36,9 @@ def subject(recipe: Recipe) -> Subject:
     classes = len(chosen.classes(root)) if chosen is not None else None
     return Subject(
         name=entry.name,
-        input_shape=entry.inputs[0].shape,
+        inputs=entry.inputs,
+        batch=entry.batch,
+        tolerance=entry.tolerance,
         build=lambda: entry.build(classes),
         load_pretrained=entry.load_pretrained,
         is_pretrained=entry.is_pretrained and recipe.task in (None, "imagefolder"),

@@ -58,7 +58,8 @@ def export(
     """
     model.eval()
     graph = _traced(model, inputs, settings, input_names, output_names)
-    _clean_up(graph)
+    with _quiet():
+        _clean_up(graph)
     proto, data = _without_data(graph)
     onnx_file.write(path, proto, data)
 
@@ -88,12 +89,19 @@ def _traced(
         except ModuleNotFoundError as error:
             raise MissingExtraError(error.name or "onnxscript", "torch") from error
         except Exception as error:  # torch's exporter raises what it likes
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UnsupportedLayerError(
-                f"torch cannot export {type(model).__name__} to ONNX: {reason}"
+                f"torch cannot export {type(model).__name__} to ONNX: {_reason(error)}"
             ) from error
     assert program is not None
     return program.model
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of what the exporter's own wordings go back to."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    line = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def _clean_up(graph: onnx_ir.Model) -> None:

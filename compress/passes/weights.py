@@ -21,6 +21,8 @@ _MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
     ("embedding", (nn.Embedding, nn.EmbeddingBag)),
     ("rnn", (nn.RNNBase, nn.RNNCellBase)),
 )
+# Linear layers of libraries that are not imported for it.
+_FOREIGN_FC = frozenset({"transformers.pytorch_utils.Conv1D"})  # GPT-2's: a Linear, transposed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +87,8 @@ def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
 
 
 def _kind_of(module: nn.Module) -> Kind | None:
+    if any(f"{base.__module__}.{base.__name__}" in _FOREIGN_FC for base in type(module).__mro__):
+        return "fc"
     return next((kind for kind, types in _MODULES if isinstance(module, types)), None)
 
 

@@ -65,7 +65,11 @@ def report(
         paper_bytes=size.paper_bytes(file),
         ledger=Ledger(**{kind: file.ledger[kind] for kind in Ledger.__dataclass_fields__}),
         accuracy=_accuracy(data, facts),
-        parity=Parity(max_abs=facts["check"]["max_abs"], max_rel=facts["check"]["max_rel"]),
+        parity=Parity(
+            max_abs=facts["check"]["max_abs"],
+            max_rel=facts["check"]["max_rel"],
+            tolerance=subject.tolerance,
+        ),
         stages=tuple(
             Stage(
                 name=name,

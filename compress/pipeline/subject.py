@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from compress.errors import DataError
 from compress.preprocess import Preprocessing
@@ -15,12 +15,30 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+class Input(Protocol):
+    """What a network takes: numbers from a normal distribution, or integers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample: without the batch."""
+
+    @property
+    def name(self) -> str:
+        """The name in the ONNX graph."""
+
+    @property
+    def below(self) -> int | None:
+        """None for float32; else int64 in [0, below)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A network by name, and a task if there is one."""
 
     name: str
-    input_shape: tuple[int, ...]  #: of one sample
+    inputs: Sequence[Input]  #: in the order of the network's arguments
+    batch: int | None = None  #: the one size of a batch that can be exported; None for any
+    tolerance: float = 1e-3  #: of ONNX Runtime against torch, relative to the largest output
     build: Callable[[], nn.Module]  #: with random weights from torch's global generator
     load_pretrained: Callable[[nn.Module], None]
     is_pretrained: bool  #: there are published weights, made for the task at hand
@@ -54,7 +72,7 @@ def load_data(subject: Subject, *, published: bool) -> Data | None:
         published: whether the weights are the published ones, with their own preprocessing.
 
     Raises:
-        DataError: when the task has no part to measure on.
+        DataError: when the task has no part to measure on, or the network takes no images.
     """
     task, root = subject.task, subject.root
     if task is None:
@@ -62,8 +80,7 @@ def load_data(subject: Subject, *, published: bool) -> Data | None:
     if published and subject.preprocessing is not None:
         preprocessing = subject.preprocessing
     else:
-        channels, height, width = subject.input_shape
-        preprocessing = task.preprocessing((channels, height, width))
+        preprocessing = task.preprocessing(_image_shape(subject, task))
     test = task.load("test", root)
     if test is None:
         raise DataError(f"task {task.name} has no part to measure on in {root}")
@@ -75,3 +92,14 @@ def load_data(subject: Subject, *, published: bool) -> Data | None:
         validation=task.load("validation", root),
         test=test,
     )
+
+
+def _image_shape(subject: Subject, task: Task) -> tuple[int, int, int]:
+    match [given.shape for given in subject.inputs]:
+        case [(channels, height, width)]:
+            return channels, height, width
+        case shapes:
+            raise DataError(
+                f"task {task.name} needs a network on images, got {subject.name} "
+                f"on inputs of shape {', '.join(map(str, shapes))}"
+            )

@@ -19,8 +19,9 @@ FEW = (  # one run, ended five times: in training, between stages, in export, in
 )
 FILES = (
     "recipe.yaml", "dense.fit", "dense.json", "prune.fit", "prune.model.safetensors", "prune.json",
-    "share.fit", "share.model.safetensors", "share.json", "examples.safetensors", f"{NAME}.onnx",
-    "export.json", f"{NAME}.safetensors", "pack.json", "check.json", "report.json", "report.html",
+    "share.fit", "share.model.safetensors", "share.json", "inputs.safetensors",
+    "outputs.safetensors", f"{NAME}.onnx", "export.json", f"{NAME}.safetensors", "pack.json",
+    "check.json", "report.json", "report.html",
 )  # fmt: skip
 MANY = tuple(f"{name}:{when}:KILL" for name in FILES for when in ("before", "after"))
 

@@ -25,6 +25,7 @@ from compress.report.data import Report
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run, small_run
 from tests.export.networks import Words, initializers
+from zoo.entry import Input
 
 NAME = "lenet-300-100"
 
@@ -181,7 +182,7 @@ def tied(name: str = "words") -> Subject:
 
     return Subject(
         name=name,
-        input_shape=(6,),
+        inputs=(Input((6,)),),
         build=Numbers,
         load_pretrained=lambda model: None,
         is_pretrained=False,

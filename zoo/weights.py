@@ -1,0 +1,83 @@
+"""Published weights of a row's network, loaded by the library that publishes them."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError, not_installed
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from zoo.published import Package
+
+State = dict[str, "Tensor"]
+# What downloads raise: no network, a bad answer, a bad checksum, a file that is none of theirs.
+_FAILURES = (OSError, http.client.HTTPException, RuntimeError, ValueError)
+
+
+def torchvision(row: str, model: str, weights: str) -> State:
+    """Return the state dict of a set of torchvision's weights; raise `ZooError` on failure."""
+    try:
+        from torchvision import models
+    except ModuleNotFoundError as error:
+        raise not_installed(error.name or "torchvision", "torch") from error
+    chosen = models.get_model_weights(model)[weights]
+    state = _fetched(
+        row, chosen.url, lambda: chosen.get_state_dict(progress=False, check_hash=True)
+    )
+    # Heads that are there in training only.
+    return {key: held for key, held in state.items() if not key.lower().startswith("aux")}
+
+
+def timm(row: str, model: str, package: Package | None, built: nn.Module) -> State:
+    """Return the state dict of timm's weights; raise `ZooError` on failure.
+
+    Args:
+        row: its name.
+        model: timm's name.
+        package: that may hold the weights too; it is taken where it is installed.
+        built: the network that the weights are for.
+    """
+    path = package.path() if package is not None else None
+    if package is not None and path is not None:
+        return package.state(path, built.state_dict())
+    try:
+        import timm
+    except ModuleNotFoundError as error:
+        raise not_installed(error.name or "timm", "timm") from error
+    if not timm.is_model_pretrained(model):
+        raise ZooError(f"{row} has no published weights; use --weights random|FILE")
+    place = getattr(timm.get_pretrained_cfg(model), "hf_hub_id", None) or "timm"
+    return _fetched(row, place, lambda: timm.create_model(model, pretrained=True).state_dict())
+
+
+def transformers(row: str, model: str | None, config: Callable[[], Any]) -> State:
+    """Return the state dict of a bare network on the model hub; raise `ZooError` on failure.
+
+    Args:
+        row: its name.
+        model: the name under which the weights were published; None where they were not.
+        config: makes the configuration.
+    """
+    if model is None:
+        raise ZooError(f"{row} has no published weights; use --weights random|FILE")
+    try:
+        from transformers import AutoModel
+    except ModuleNotFoundError as error:
+        raise not_installed(error.name or "transformers", "nlp") from error
+    made = config()
+    return _fetched(row, model, lambda: AutoModel.from_pretrained(model, config=made).state_dict())
+
+
+def _fetched(row: str, place: str, fetch: Callable[[], State]) -> State:
+    try:
+        return fetch()
+    except _FAILURES as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ZooError(
+            f"the download of pretrained weights for {row} from {place} failed ({reason}); "
+            "use --weights random|FILE"
+        ) from error
