@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.errors import ZooError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,13 +31,11 @@ def power_spectrogram(
     Windows are Hann windows; what is left at the end and fills none is dropped.
 
     Raises:
-        ValueError: when the waveform is shorter than a window.
+        ZooError: when the waveform is shorter than a window.
     """
     window, stride = sample_rate * window_ms // 1000, sample_rate * stride_ms // 1000
     if waveform.ndim != 1 or len(waveform) < window:
-        raise ValueError(
-            f"waveform must be mono, of {window} samples or more, got {waveform.shape}"
-        )
+        raise ZooError(f"waveform must be mono, of {window} samples or more, got {waveform.shape}")
     frames = np.lib.stride_tricks.sliding_window_view(waveform, window)[::stride]
     spectrum = np.fft.rfft(frames * np.hanning(window + 1)[:-1])
     power: Array = (np.abs(spectrum) ** 2).astype(np.float32)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from zoo.errors import ZooError
 from zoo.spectrogram import (
     log_mel_spectrogram,
     log_spectrogram,
@@ -78,5 +79,5 @@ def test_derivative_of_a_swelling_noise_is_its_slope() -> None:
 
 
 def test_too_short_a_waveform() -> None:
-    with pytest.raises(ValueError, match=r"of 320 samples or more, got \(319,\)"):
+    with pytest.raises(ZooError, match=r"of 320 samples or more, got \(319,\)"):
         power_spectrogram(np.zeros(319, np.float32))

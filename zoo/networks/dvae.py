@@ -30,9 +30,9 @@ class Block(nn.Module):
     def __init__(self, before: int, after: int, kernels: Sequence[int]) -> None:
         super().__init__()
         inner = after // 4
-        widths = (before, inner, inner, inner, after)
+        widths = itertools.pairwise((before, inner, inner, inner, after))
         layers: list[nn.Module] = []
-        for left, right, kernel in zip(widths, widths[1:], kernels, strict=False):
+        for (left, right), kernel in zip(widths, kernels, strict=True):
             layers += [nn.ReLU(), nn.Conv2d(left, right, kernel, padding=kernel // 2)]
         self.residual = nn.Sequential(*layers)
         self.shortcut = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
@@ -89,9 +89,8 @@ class DiscreteVAE(nn.Module):
             The logits of the tokens; mean and logarithm of the scale of the pixels' logits.
         """
         logits = self.encoder(_squeeze(images))
-        mean, log_scale = self.decoder(functional.gumbel_softmax(logits, temperature, dim=1)).chunk(
-            2, dim=1
-        )
+        relaxed = functional.gumbel_softmax(logits, temperature, dim=1)
+        mean, log_scale = self.decoder(relaxed).chunk(2, dim=1)
         return logits, mean, log_scale
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from zoo.errors import ZooError
 from zoo.networks.memory_bank import log_probabilities
 
 WIDTH, PATCHES, FEATURES = 128, 9, 2048
@@ -50,9 +51,12 @@ def jigsaw(images: Tensor, generator: torch.Generator) -> Tensor:
     """Return shuffled patches `(batch, 9, 3, 64, 64)` of images `(batch, 3, 225, 225)`.
 
     Each is cut at random out of its cell of a 3 x 3 grid, so that borders give nothing away.
+
+    Raises:
+        ZooError: when the images have another size.
     """
     if images.shape[-2:] != (_IMAGE_SIDE, _IMAGE_SIDE):
-        raise ValueError(f"images must be 225 x 225, got {tuple(images.shape[-2:])}")
+        raise ZooError(f"images must be 225 x 225, got {tuple(images.shape[-2:])}")
     shuffled = []
     for picture in images:
         order = torch.randperm(PATCHES, generator=generator).tolist()

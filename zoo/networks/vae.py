@@ -3,7 +3,7 @@
 Kingma & Welling train an encoder and a decoder together through z = mean + deviation * noise, a
 draw whose gradient is known; Jang et al. do the same for classes, with Gumbel noise and a softmax
 for the argmax. What is deployed to generate is the decoder: two fully connected layers, of which
-the one to the 784 pixels holds nearly all weights. The encoders and the bounds stand beside it.
+the one to the 784 pixels holds most weights. The encoders and the bounds stand beside it.
 
 Source: Kingma & Welling 2013, arXiv:1312.6114, sections 3 and 5, appendices B and C; Jang et al.
 2016, arXiv:1611.01144, sections 2 and 4.2.

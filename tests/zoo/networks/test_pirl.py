@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from zoo.errors import ZooError
 from zoo.networks.pirl import PIRL, jigsaw, pirl_loss
 
 
@@ -39,7 +40,7 @@ def test_patches_come_one_from_each_cell() -> None:
     for of_image in cells:
         assert sorted((3 * of_image[:, 0] + of_image[:, 1]).tolist()) == list(range(9))
     assert not torch.equal(cells[0], cells[1])
-    with pytest.raises(ValueError, match="225 x 225, got"):
+    with pytest.raises(ZooError, match="225 x 225, got"):
         jigsaw(images[..., :224], torch.Generator())
 
 
