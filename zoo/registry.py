@@ -30,6 +30,7 @@ from zoo import (
     tagging,
     text_classification,
     vgg,
+    video,
     word_vectors,
     xception,
 )
@@ -56,6 +57,7 @@ _ENTRIES = (
     *segmentation.ENTRIES,
     *super_resolution.ENTRIES,
     *detection.ENTRIES,
+    *video.ENTRIES,
     *word_vectors.ENTRIES,
     *text_classification.ENTRIES,
     *tagging.ENTRIES,
