@@ -1,0 +1,17 @@
+"""gMLP: no attention; gates that a matrix over positions computes.
+
+All weights are in plain matrices, those over positions small (196 x 196): an easy case for pruning.
+
+Source: Liu et al. 2021, arXiv:2105.08050. The network is timm's.
+"""
+
+from __future__ import annotations
+
+from zoo.entry import Entry, Timm, image
+from zoo.published import pixels
+
+# fmt: off
+ENTRIES = (
+    #     name            family  source                input           params           MACs  task           paper
+    Entry("gmlp_s16_224", "gmlp", Timm("gmlp_s16_224"), image(224), 19_422_656, 4_392_060_928, "imagefolder", "arXiv:2105.08050", preprocessing=pixels(224, 256, mean=[0.5], std=[0.5])),
+)
