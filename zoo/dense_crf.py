@@ -6,7 +6,7 @@ pixel asks all others what they are. Here that sum is exact, and so takes the sq
 of pixels in time (not in memory): for maps of some ten thousand pixels, as the networks give them
 before they are upsampled. Krähenbühl and Koltun approximate the same sum in linear time.
 
-Source: Krähenbühl & Koltun 2011, arXiv:1210.5644, eqs. 3 and alg. 1; Chen et al. 2014,
+Source: Krähenbühl & Koltun 2011, arXiv:1210.5644, eq. 3 and alg. 1; Chen et al. 2014,
 arXiv:1412.7062, sec. 4.
 """
 
@@ -27,7 +27,10 @@ _BLOCK = 1 << 22  # pairs of pixels at a time: 32 MiB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseCrf:
-    """Weights and widths of the two kernels. Defaults: DeepLab's fixed and initial values."""
+    """Weights and widths of the two kernels.
+
+    Smoothness is as in DeepLab. Appearance it searches for, in ranges that these defaults are from.
+    """
 
     appearance_weight: float = 5.0  #: of near pixels of like colour; >= 0
     position_deviation: float = 50.0  #: of the appearance kernel, in pixels

@@ -1,9 +1,23 @@
+from pathlib import Path
+
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
 
-from zoo.networks.detectors import SELECTIONS, FasterRcnn, Selection, Ssd, select
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
+from zoo.networks.detectors import (
+    SELECTIONS,
+    FasterRcnn,
+    Selection,
+    Ssd,
+    _not_suppressed,
+    select,
+)
 
 
 def without_transform(detector: nn.Module, side: int) -> nn.Module:
@@ -80,12 +94,34 @@ def test_selection_is_torchvisions(name: str) -> None:
 def test_published_weights_fit() -> None:
     """The parts that hold weights have torchvision's names."""
     with torch.device("meta"):
-        for adapter, name in (
-            (Ssd, "ssd300_vgg16"),
-            (FasterRcnn, "fasterrcnn_resnet50_fpn"),
-        ):
-            detector = getattr(detection, name)(weights=None, weights_backbone=None)
-            assert adapter(detector).state_dict().keys() == detector.state_dict().keys()
+        ssd = detection.ssd300_vgg16(weights=None, weights_backbone=None)
+        assert Ssd(ssd).state_dict().keys() == ssd.state_dict().keys()
+        detector = detection.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+        frozen = resnet_fpn_backbone(
+            backbone_name="resnet50", weights=None, norm_layer=FrozenBatchNorm2d
+        )
+        published = detection.FasterRCNN(frozen, num_classes=91).state_dict()
+        FasterRcnn(detector).load_state_dict(dict(published))  # else it raises
+
+
+class Kept(nn.Module):
+    def forward(self, boxes: Tensor, scores: Tensor, levels: Tensor) -> Tensor:
+        return _not_suppressed(boxes, scores, levels, 0.4, 3)
+
+
+def test_exported_suppression_is_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    boxes, scores, levels = torch.rand(2, 60, 4), torch.rand(2, 60), torch.randint(0, 3, (2, 60))
+    boxes[..., 2:] = boxes[..., :2] + 0.3
+    path, names = tmp_path / "kept.onnx", ["boxes", "scores", "levels"]
+    export(Kept(), [boxes, scores, levels], path, OnnxSettings(), input_names=names)
+    session = onnxruntime.InferenceSession(path)
+    for n in (1, 2):  # any batch
+        samples = [boxes[:n], scores[:n], levels[:n]]
+        kept = Kept()(*samples)
+        assert 0 < kept.sum() < kept.numel()
+        feeds = {name: sample.numpy() for name, sample in zip(names, samples, strict=True)}
+        assert (session.run(None, feeds)[0] == kept.numpy()).all()
 
 
 def test_selection_by_hand() -> None:

@@ -1,7 +1,13 @@
+from pathlib import Path
+
+import onnxruntime
 import pytest
 import torch
 import torchvision
+from torch import Tensor, nn
 
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
 from zoo.networks.regions import RoiPool, deltas, move, rows
 
 
@@ -15,6 +21,27 @@ def test_pooling_by_hand() -> None:
     pooled = RoiPool(2, scale=0.5)(maps, torch.tensor([[0, 0, 2, 6, 6]]))
     # cells 0 to 3 across and 1 to 3 down: two bins each, which share row 2
     assert pooled.tolist() == [[[[9, 11], [13, 15]]]]
+
+
+class Pooled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = RoiPool(3, scale=0.25)
+
+    def forward(self, maps: Tensor, regions: Tensor) -> Tensor:
+        return self.pool(maps, rows(regions))
+
+
+def test_exported_pooling_is_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    maps, regions = torch.randn(2, 4, 9, 11), torch.randint(0, 36, (2, 50, 4))
+    path = tmp_path / "pooled.onnx"
+    export(Pooled(), [maps, regions], path, OnnxSettings(), input_names=["maps", "regions"])
+    session = onnxruntime.InferenceSession(path)
+    for n in (1, 2):  # any batch
+        feeds = {"maps": maps[:n].numpy(), "regions": regions[:n].numpy()}
+        wanted = Pooled()(maps[:n], regions[:n]).numpy()
+        assert (session.run(None, feeds)[0] == wanted).all()
 
 
 def test_moving_is_the_inverse_of_deltas() -> None:
