@@ -84,13 +84,13 @@ _SSD = Torchvision("ssd300_vgg16", _COCO, _NO_BACKBONE, _ssd)
 _SSDLITE = Torchvision("ssdlite320_mobilenet_v3_large", _COCO, _NO_BACKBONE, _ssd)
 
 ENTRIES = (  # facts only; the test recomputes every number
-    #     name                             family       source              input            params             MACs  task         paper
-    Entry("rcnn",                          "detection", Own(rcnn, 20),      image(227),       57_687_524,     721_130_016, "detection", "arXiv:1311.2524"),
-    Entry("sppnet",                        "detection", Own(sppnet, 20),    _regions(480),    74_046_692,   8_061_591_552, "detection", "arXiv:1406.4729"),
-    Entry("fast-rcnn",                     "detection", Own(fast_rcnn, 21), _regions(320),   134_690_729,  35_158_622_208, "detection", "arXiv:1504.08083"),
-    Entry("fasterrcnn_resnet50_fpn",       "detection", _FASTER_RCNN,       image(320),       41_808_406,  31_766_624_000, "detection", "arXiv:1506.01497"),
-    Entry("yolo-v1",                       "detection", Own(yolo_v1, 20),   image(448),      271_703_550,  20_285_153_280, "detection", "arXiv:1506.02640"),
-    Entry("yolo-v2",                       "detection", Own(yolo_v2, 20),   image(416),       50_655_389,  14_680_167_424, "detection", "arXiv:1612.08242"),
-    Entry("ssd300_vgg16",                  "detection", _SSD,               image(300),       35_641_826,  34_858_153_472, "detection", "arXiv:1512.02325"),
-    Entry("ssdlite320_mobilenet_v3_large", "detection", _SSDLITE,           image(320),        3_440_060,     583_171_904, "detection", "arXiv:1512.02325"),
+    #     name                             family       source              input               params            MACs  task         paper
+    Entry("rcnn",                          "detection", Own(rcnn, 20),      image(227),     57_687_524,    721_130_016, "detection", "arXiv:1311.2524"),
+    Entry("sppnet",                        "detection", Own(sppnet, 20),    _regions(480),  74_046_692,  8_061_591_552, "detection", "arXiv:1406.4729"),
+    Entry("fast-rcnn",                     "detection", Own(fast_rcnn, 21), _regions(320), 134_690_729, 35_158_622_208, "detection", "arXiv:1504.08083"),
+    Entry("fasterrcnn_resnet50_fpn",       "detection", _FASTER_RCNN,       image(320),     41_808_406, 31_766_624_000, "detection", "arXiv:1506.01497"),
+    Entry("yolo-v1",                       "detection", Own(yolo_v1, 20),   image(448),    271_703_550, 20_285_153_280, "detection", "arXiv:1506.02640"),
+    Entry("yolo-v2",                       "detection", Own(yolo_v2, 20),   image(416),     50_655_389, 14_680_167_424, "detection", "arXiv:1612.08242"),
+    Entry("ssd300_vgg16",                  "detection", _SSD,               image(300),     35_641_826, 34_858_153_472, "detection", "arXiv:1512.02325"),
+    Entry("ssdlite320_mobilenet_v3_large", "detection", _SSDLITE,           image(320),      3_440_060,    583_171_904, "detection", "arXiv:1512.02325"),
 )

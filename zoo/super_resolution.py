@@ -38,7 +38,7 @@ def transform_net() -> nn.Module:
 # fmt: off
 ENTRIES = (  # facts only; the test recomputes every number
     #     name             family              source              input                      params            MACs  task                paper
-    Entry("srcnn",         "super-resolution", Own(srcnn),         image(128, channels=1),        8_129,     131_596_288, "super-resolution", "arXiv:1501.00092"),
-    Entry("vdsr",          "super-resolution", Own(vdsr),          image(128, channels=1),      665_921,  10_890_510_336, "super-resolution", "arXiv:1511.04587"),
-    Entry("transform-net", "super-resolution", Own(transform_net), image(256),               1_679_235,  10_938_507_264, "style",            "arXiv:1603.08155"),
+    Entry("srcnn",         "super-resolution", Own(srcnn),         image(128, channels=1),     8_129,    131_596_288, "super-resolution", "arXiv:1501.00092"),
+    Entry("vdsr",          "super-resolution", Own(vdsr),          image(128, channels=1),   665_921, 10_890_510_336, "super-resolution", "arXiv:1511.04587"),
+    Entry("transform-net", "super-resolution", Own(transform_net), image(256),             1_679_235, 10_938_507_264, "style",            "arXiv:1603.08155"),
 )

@@ -76,13 +76,13 @@ _PAIR = (Input((2, 3, 170, 170), "frames"),)
 _FRAME_AND_FLOW = (Input((3, 224, 224), "frame"), Input((20, 224, 224), "flow"))
 
 ENTRIES = (  # facts only; the test recomputes every number
-    #     name                     family   source                                       input                              params          MACs  task     paper
-    Entry("video-single-frame",    "video", Own(single_frame, 487),                      image(170),                      73_908_071,   1_226_595_456, "video", "Karpathy 2014"),
-    Entry("video-early-fusion",    "video", Own(early_fusion, 487),                      _CLIP,                           74_221_703,   2_141_146_368, "video", "Karpathy 2014"),
-    Entry("video-late-fusion",     "video", Own(late_fusion, 487),                       _PAIR,                          125_288_295,   2_434_418_944, "video", "Karpathy 2014"),
-    Entry("video-slow-fusion",     "video", Own(slow_fusion, 487),                       _CLIP,                           75_511_751,   4_267_948_032, "video", "Karpathy 2014"),
-    Entry("video-multiresolution", "video", Own(multi_resolution, 487),                  image(178),                     129_035_495,     716_650_048, "video", "Karpathy 2014"),
-    Entry("two-stream",            "video", Own(two_stream, 101),                        _FRAME_AND_FLOW,                181_335_594,   4_277_888_928, "video", "arXiv:1406.2199"),
-    Entry("non-local-r50",         "video", Own(non_local_r50, 400),                     (Input((3, 32, 224, 224)),),     31_686_096,  31_647_825_920, "video", "arXiv:1711.07971"),
-    Entry("r3d_18",                "video", Torchvision("r3d_18", "KINETICS400_V1"),     (Input((3, 16, 112, 112)),),     33_371_472,  40_696_553_472, "video", "arXiv:1711.11248"),
+    #     name                     family   source                                   input                             params            MACs  task     paper
+    Entry("video-single-frame",    "video", Own(single_frame, 487),                  image(170),                   73_908_071,  1_226_595_456, "video", "Karpathy 2014"),
+    Entry("video-early-fusion",    "video", Own(early_fusion, 487),                  _CLIP,                        74_221_703,  2_141_146_368, "video", "Karpathy 2014"),
+    Entry("video-late-fusion",     "video", Own(late_fusion, 487),                   _PAIR,                       125_288_295,  2_434_418_944, "video", "Karpathy 2014"),
+    Entry("video-slow-fusion",     "video", Own(slow_fusion, 487),                   _CLIP,                        75_511_751,  4_267_948_032, "video", "Karpathy 2014"),
+    Entry("video-multiresolution", "video", Own(multi_resolution, 487),              image(178),                  129_035_495,    716_650_048, "video", "Karpathy 2014"),
+    Entry("two-stream",            "video", Own(two_stream, 101),                    _FRAME_AND_FLOW,             181_335_594,  4_277_888_928, "video", "arXiv:1406.2199"),
+    Entry("non-local-r50",         "video", Own(non_local_r50, 400),                 (Input((3, 32, 224, 224)),),  31_686_096, 31_647_825_920, "video", "arXiv:1711.07971"),
+    Entry("r3d_18",                "video", Torchvision("r3d_18", "KINETICS400_V1"), (Input((3, 16, 112, 112)),),  33_371_472, 40_696_553_472, "video", "arXiv:1711.11248"),
 )

@@ -61,9 +61,11 @@ class FasterRcnn(nn.Module):
     Of each level the best regions are taken by objectness, and all of them go through the second
     stage; those that overlap a better one of their level get the probability 0 for every class.
     Given a `rpn_post_nms_top_n_test` that is not smaller than their number, torchvision finds the
-    same; its published weights are for a batch normalization that adds 0, not 1e-5, to the
-    variance. Suppression inside the graph is ONNX's NonMaxSuppression; what follows it in torchvision
-    (as many regions as are left) is a mask here.
+    same. Suppression inside the graph is ONNX's NonMaxSuppression; what is left, in torchvision a
+    shorter list, is a mask here.
+
+    torchvision's published weights are for a batch normalization that adds nothing to the variance;
+    this one adds 1e-5.
     """
 
     def __init__(self, detector: FasterRCNN) -> None:

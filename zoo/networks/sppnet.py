@@ -1,7 +1,7 @@
 """SPP-net: the convolutions run once a picture, and each region is pooled from their map.
 
 A pyramid of max pooling (6x6, 3x3, 2x2 and 1x1: 50 bins) makes 12,800 features of a region of any
-size and shape, so that only the fully connected layers run for each. Those hold 70 of its 75
+size and shape, so that only the fully connected layers run for each. Those hold 70 of its 74
 million weights: pruned, they are also what a region costs.
 
 The row is the ZF-5 network for detection, with an SVM and a box regressor a class; the regions are
