@@ -2,7 +2,7 @@
 
 A non-local block is self-attention over all places and moments of a map, added to it: what two
 distant places have to do with each other is found in one layer, not by a stack of small filters.
-Five of them, in res3 and res4, bring 7.3 million weights, all in 1x1 convolutions, to the 24.3
+Five of them, in res3 and res4, bring 7.4 million weights, all in 1x1 convolutions, to the 24.3
 million of the plain network. Their last normalization starts at zero, so that at the start nothing
 is added: a network can be trained first, and given its blocks later.
 

@@ -2,7 +2,7 @@
 
 The spatial stream sees one frame, the temporal stream the optical flow of ten, as 20 channels
 (`zoo.optical_flow` stacks them). Both are CNN-M with 2048 units in full7; their class probabilities
-are averaged. Three quarters of the 181 million weights are the two layers full6. The second layer
+are averaged. Five sixths of the 181 million weights are in the two layers full6. The second layer
 of the temporal stream is not normalized, as in the paper, which had not the memory.
 
 Source: Simonyan & Zisserman 2014, arXiv:1406.2199, sec. 2, 3 and 5, fig. 1.

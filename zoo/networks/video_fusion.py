@@ -4,7 +4,7 @@ All are one AlexNet-like network, and differ in where frames meet: never (single
 first layer (early), in the first fully connected layer (late), or layer by layer (slow, by
 convolutions in time). The fifth sees one frame at two resolutions instead: the whole frame at half
 the resolution, and its centre in full (context and fovea), which halves the pixels. Fusion itself
-costs little: of some 70 to 125 million weights, 50 to 100 million are in fc6, 17 million in fc7.
+costs little: of 74 to 129 million weights, 51 to 103 million are in fc6, 17 million in fc7.
 
 Pooling rounds up, so that the last map is 7x7 for both kinds of input, as the paper says.
 

@@ -3,11 +3,10 @@
 Each cell of a 13x13 map moves five anchor boxes, whose sizes come from the data by k-means
 (`zoo.anchors`). A passthrough layer brings the finer map of 26x26 beside it, four cells stacked as
 channels. Without YOLO's fully connected layers, 50.7 million weights are left of 271.7 million, all
-in convolutions with batch normalization; half of them are in the three 3x3 layers on top.
+in convolutions with batch normalization; six tenths are in the three 3x3 layers on top.
 
-Two details are the published network's, not the paper's text: 1x1 filters take the finer map from
-512 to 64 channels before it is stacked (the text stacks all 512, to 2048), and no layer but the
-last has a bias beside its normalization.
+One detail is the published network's, not the paper's text: 1x1 filters take the finer map from 512
+to 64 channels before it is stacked. The text stacks all 512, to 2048.
 
 Source: Redmon & Farhadi 2017, arXiv:1612.08242, sec. 2, table 6.
 """
