@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 FRAMES = 10  #: of a clip, for early and slow fusion
-DISTANCE = 15  #: frames between the two of late fusion
 
 _SIDE = 7  # of the last map
 _FOVEA = 89  # pixels: half of a frame of 178
