@@ -76,6 +76,8 @@ def _zoo() -> str:
                 f"{int(row['peak_rss_mib']):,} MiB",
                 row["parity_max_rel"],
             )
+            if not row.get("error")
+            else (row["row"], *[""] * 6, row["error"])
             for row in results_file.read("zoo")
         ),
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 from zoo import weights
 from zoo.errors import ZooError, not_installed
 from zoo.published import Package
+from zoo.weights import Origin
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,6 +72,9 @@ class Transformers:
     model: str | None  #: the name of its published weights; None where there are none
     config: str  #: class of the configuration
     settings: Mapping[str, Any] = field(default_factory=dict)  #: what departs from its defaults
+    package: Package | None = None  #: brings the weights, where the hub is not to be had
+    #: makes a network that can be exported of one that cannot; names of weights stay
+    adapt: Callable[[Any], nn.Module] | None = None
 
     def configuration(self) -> Any:  # noqa: ANN401  (transformers' own)
         """Return the configuration; no cache of keys and values is kept, nor returned."""
@@ -111,6 +115,26 @@ class Entry:
             case _:
                 return True
 
+    @property
+    def library(self) -> str:
+        """Return where the network is from: own, torchvision, timm or transformers."""
+        return type(self.source).__name__.lower()
+
+    @property
+    def origin(self) -> Origin | None:
+        """Return what is published about the weights; None where there are none."""
+        match self.source:
+            case Own():
+                return None
+            case Torchvision(name, chosen):
+                return weights.torchvision_origin(name, chosen)
+            case Timm(name, package):
+                return weights.timm_origin(name, package)
+            case Transformers(published):
+                return Origin(published) if published is not None else None
+            case _:
+                assert_never(self.source)
+
     def build(self, num_classes: int | None = None) -> nn.Module:
         """Build the network with random weights, in evaluation mode.
 
@@ -141,8 +165,10 @@ class Entry:
                 state = weights.torchvision(self.name, name, chosen)
             case Timm(name, package):
                 state = weights.timm(self.name, name, package, model)
-            case Transformers(published) as source:
-                state = weights.transformers(self.name, published, source.configuration)
+            case Transformers(published, package=package) as source:
+                state = weights.transformers(
+                    self.name, published, package, source.configuration, model
+                )
             case _:
                 assert_never(self.source)
         try:
@@ -180,7 +206,7 @@ class Entry:
                 bare: nn.Module = auto.from_config(
                     source.configuration(), attn_implementation="eager"
                 )
-                return bare
+                return bare if source.adapt is None else source.adapt(bare)
             case _:
                 assert_never(self.source)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zoo import (
     alexnet,
     capsnet,
@@ -71,13 +73,25 @@ _ENTRIES = (
 )
 
 
-def entries(family: str | None = None) -> tuple[Entry, ...]:
-    """Return all rows, or those of one family; raise `ZooError` where there is no such family."""
-    if family is None:
-        return _ENTRIES
-    found = tuple(entry for entry in _ENTRIES if entry.family == family)
-    if not found:
-        raise unknown("family", family, {entry.family for entry in _ENTRIES})
+def entries(
+    family: str | None = None, *, task: str | None = None, source: str | None = None
+) -> tuple[Entry, ...]:
+    """Return all rows, or those of a family, for a task, from a library.
+
+    Raises:
+        ZooError: when no row at all has the family, the task or the source.
+    """
+    found: tuple[Entry, ...] = _ENTRIES
+    facts: tuple[tuple[str, str | None, Callable[[Entry], str]], ...] = (
+        ("family", family, lambda entry: entry.family),
+        ("task", task, lambda entry: entry.task),
+        ("source", source, lambda entry: entry.library),
+    )
+    for fact, wanted, of in facts:
+        if wanted is not None:
+            if wanted not in map(of, _ENTRIES):
+                raise unknown(fact, wanted, set(map(of, _ENTRIES)))
+            found = tuple(entry for entry in found if of(entry) == wanted)
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError, not_installed
@@ -14,6 +15,42 @@ if TYPE_CHECKING:
     from zoo.published import Package
 
 State = dict[str, "Tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is published about a row's weights."""
+
+    name: str  #: of the set of weights
+    licence: str | None = None  #: as its library states it; None where it states none
+    metrics: Mapping[str, float] = field(default_factory=dict)  #: as published, in their own unit
+    extra: str | None = None  #: which extra has to be installed to know more
+
+
+def torchvision_origin(model: str, weights: str) -> Origin:
+    """Tell what torchvision says about a set of its weights."""
+    try:
+        from torchvision import models
+    except ModuleNotFoundError:
+        return Origin(weights, extra="torch")
+    meta = models.get_model_weights(model)[weights].meta
+    metrics = {f"{data} {name}": v for data, m in meta["_metrics"].items() for name, v in m.items()}
+    return Origin(weights, metrics=metrics)
+
+
+def timm_origin(model: str, package: Package | None) -> Origin | None:
+    """Tell what timm says about the weights of one of its networks; None where it has none."""
+    held = f", or package {package.name}" if package is not None else ""
+    try:
+        import timm
+    except ModuleNotFoundError:
+        return Origin(f"{model}{held}", extra="timm")
+    config = timm.get_pretrained_cfg(model)
+    if config is None or not timm.is_model_pretrained(model):
+        return None
+    return Origin(f"{config.hf_hub_id or config.url or model}{held}", config.license)
+
+
 # What downloads raise: no network, a bad answer, a bad checksum, a file that is none of theirs.
 _FAILURES = (OSError, http.client.HTTPException, RuntimeError, ValueError)
 
@@ -41,9 +78,8 @@ def timm(row: str, model: str, package: Package | None, built: nn.Module) -> Sta
         package: that may hold the weights too; it is taken where it is installed.
         built: the network that the weights are for.
     """
-    path = package.path() if package is not None else None
-    if package is not None and path is not None:
-        return package.state(path, built.state_dict())
+    if (packed := _packed(package, built)) is not None:
+        return packed
     try:
         import timm
     except ModuleNotFoundError as error:
@@ -54,14 +90,24 @@ def timm(row: str, model: str, package: Package | None, built: nn.Module) -> Sta
     return _fetched(row, place, lambda: timm.create_model(model, pretrained=True).state_dict())
 
 
-def transformers(row: str, model: str | None, config: Callable[[], Any]) -> State:
+def transformers(
+    row: str,
+    model: str | None,
+    package: Package | None,
+    config: Callable[[], Any],
+    built: nn.Module,
+) -> State:
     """Return the state dict of a bare network on the model hub; raise `ZooError` on failure.
 
     Args:
         row: its name.
         model: the name under which the weights were published; None where they were not.
+        package: that may hold the weights too; it is taken where it is installed.
         config: makes the configuration.
+        built: the network that the weights are for.
     """
+    if (packed := _packed(package, built)) is not None:
+        return packed
     if model is None:
         raise ZooError(f"{row} has no published weights; use --weights random|FILE")
     try:
@@ -70,6 +116,14 @@ def transformers(row: str, model: str | None, config: Callable[[], Any]) -> Stat
         raise not_installed(error.name or "transformers", "nlp") from error
     made = config()
     return _fetched(row, model, lambda: AutoModel.from_pretrained(model, config=made).state_dict())
+
+
+def _packed(package: Package | None, built: nn.Module) -> State | None:
+    """Return what an installed package holds; None where there is none."""
+    path = package.path() if package is not None else None
+    if package is None or path is None:
+        return None
+    return package.state(path, built.state_dict())
 
 
 def _fetched(row: str, place: str, fetch: Callable[[], State]) -> State:

@@ -2,55 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from compress.cli.output import Json, grid, print_json, show
+from compress.cli.output import Json, grid, notes, print_json, show, size
 
 if TYPE_CHECKING:
     from zoo.entry import Entry
 
-EXAMPLE = "compress zoo --family resnet"
+EXAMPLE = "compress zoo --family resnet --max-params 30M"
+
+_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
+
+
+def _count(text: str) -> int:
+    """Read a number as people write it: 5000000, 5M, 0.3G."""
+    unit = _UNITS.get(text[-1:].upper())
+    try:
+        return round(float(text[:-1]) * unit) if unit else int(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(
+            f"must be a number such as 300K, 5M or 2G, got {text!r}"
+        ) from error
 
 
 def command(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One row, whole.")] = None,
     family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only networks for this task.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only those of own, torchvision, timm or transformers.")
+    ] = None,
+    max_params: Annotated[
+        int | None, typer.Option(metavar="N", parser=_count, help="At most so many, such as 5M.")
+    ] = None,
+    max_macs: Annotated[
+        int | None, typer.Option(metavar="N", parser=_count, help="At most so many, such as 2G.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the networks of the zoo, or show one."""
-    from zoo import registry
+    from zoo import measured, registry
 
-    entries = (registry.get(name),) if name is not None else registry.entries(family)
-    rows = [_row(entry) for entry in entries]
+    sizes = measured.file_bytes()
+    if name is not None:
+        row = _whole(registry.get(name), sizes)
+        if as_json:
+            print_json({"rows": [row]})
+        else:
+            _show_one(row)
+        return
+    found = registry.entries(family, task=task, source=source)
+    rows = [
+        _row(entry, sizes)
+        for entry in found
+        if (max_params is None or entry.params <= max_params)
+        and (max_macs is None or entry.macs <= max_macs)
+    ]
     if as_json:
         print_json({"rows": rows})
         return
-    if name is not None:
-        table = grid("fact", "value")
-        for key, value in rows[0].items():
-            table.add_row(key, f"{value:,}" if isinstance(value, int) else str(value))
-        show(table)
-        return
-    table = grid("name", "family", "task", "source", "params>", "MACs>", "paper")
-    for row in rows:
-        table.add_row(
-            row["name"], row["family"], row["task"], row["source"],
-            f"{row['params']:,}", f"{row['macs']:,}", row["paper"],
-        )  # fmt: skip
-    show(table)
+    _show_all(rows)
+    notes().print(f"{len(rows)} rows; file: compressed at {measured.SETTING}, random weights")
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": entry.name,
         "family": entry.family,
         "task": entry.task,
-        "source": type(entry.source).__name__.lower(),
+        "source": entry.library,
         "params": entry.params,
         "macs": entry.macs,
         "paper": entry.paper,
-        "inputs": [list(given.shape) for given in entry.inputs],
+        "inputs": [
+            {
+                "name": given.name,
+                "shape": list(given.shape),
+                "dtype": "float32" if given.below is None else "int64",
+                "below": given.below,
+            }
+            for given in entry.inputs
+        ],
         "pretrained": entry.is_pretrained,
+        "file_bytes": sizes.get(entry.name),
     }
+
+
+def _whole(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:
+    origin = entry.origin
+    return {
+        **_row(entry, sizes),
+        "weights": asdict(origin) if origin is not None else None,
+        "batch": entry.batch,
+        "tolerance": entry.tolerance,
+    }
+
+
+def _show_all(rows: list[dict[str, Any]]) -> None:
+    table = grid("name", "family", "task", "source", "params>", "MACs>", "file>", "paper")
+    for row in rows:
+        file = "-" if row["file_bytes"] is None else size(row["file_bytes"])
+        table.add_row(
+            row["name"], row["family"], row["task"], row["source"],
+            f"{row['params']:,}", f"{row['macs']:,}", file, row["paper"],
+        )  # fmt: skip
+    show(table)
+
+
+def _show_one(row: Mapping[str, Any]) -> None:
+    from zoo import measured
+
+    table = grid("fact", "value")
+    for fact in ("name", "family", "task", "source", "paper"):
+        table.add_row(fact, row[fact])
+    for given in row["inputs"]:
+        below = "" if given["below"] is None else f", below {given['below']:,}"
+        shape = " x ".join(map(str, given["shape"])) or "one number"
+        table.add_row("input", f"{given['name']}: {shape}, {given['dtype']}{below}")
+    table.add_row("params", f"{row['params']:,}")
+    table.add_row("MACs", f"{row['macs']:,}")
+    for fact, value in _weights(row["weights"]):
+        table.add_row(fact, value)
+    table.add_row("batch", "any" if row["batch"] is None else str(row["batch"]))
+    table.add_row("tolerance", f"{row['tolerance']:g} of the largest output")
+    file = "not measured" if row["file_bytes"] is None else size(row["file_bytes"])
+    table.add_row("file", f"{file} at {measured.SETTING}, random weights")
+    show(table)
+
+
+def _weights(origin: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yield what is known of published weights."""
+    if origin is None:
+        yield "weights", "none are published"
+        return
+    yield "weights", origin["name"]
+    if origin["extra"] is not None:
+        yield "", f"more is told with: pip install 'compress-toolkit[{origin['extra']}]'"
+        return
+    yield "licence", origin["licence"] or "not stated by the library"
+    for metric, value in origin["metrics"].items():
+        yield "published", f"{metric} {value:g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -51,3 +52,10 @@ def test_integers_are_no_weights():
     layers = nn.Linear(2, 2, bias=False)
     layers.weight = nn.Parameter(torch.zeros(2, 2, dtype=torch.int8), requires_grad=False)
     assert weights_of(layers) == ([], [Skipped("weight", "its numbers are int8, not floats")])
+
+
+def test_a_linear_layer_of_another_library():
+    modeling = pytest.importorskip("transformers.pytorch_utils")
+    (weight,), (bias,) = weights_of(modeling.Conv1D(6, 4))
+    assert (weight.name, weight.kind, tuple(weight.parameter.shape)) == ("weight", "fc", (4, 6))
+    assert bias == Skipped("bias", "a bias")
