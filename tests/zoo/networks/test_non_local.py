@@ -1,7 +1,13 @@
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
 import torch
 import torchvision
 from torch import Tensor, nn
 
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
 from zoo.networks.non_local import NonLocalBlock, NonLocalResNet50
 
 
@@ -33,6 +39,19 @@ def test_block_equals_the_slow_reference() -> None:
 def test_block_adds_nothing_at_the_start() -> None:
     maps = torch.randn(2, 8, 2, 4, 4)
     assert torch.equal(NonLocalBlock(8).eval()(maps), maps)
+
+
+def test_exported_block_is_the_same(tmp_path: Path) -> None:
+    """Once its normalization lets it through."""
+    torch.manual_seed(0)
+    block, maps = NonLocalBlock(8).eval(), torch.randn(2, 8, 3, 6, 4)
+    nn.init.ones_(block.norm.weight)
+    export(block, [maps], tmp_path / "block.onnx", OnnxSettings())
+    session = onnxruntime.InferenceSession(tmp_path / "block.onnx")
+    for n in (1, 2):  # any batch
+        (found,) = session.run(None, {"input": maps[:n].numpy()})
+        with torch.no_grad():
+            np.testing.assert_allclose(found, block(maps[:n]).numpy(), atol=1e-5)
 
 
 def test_sizes_are_those_of_table_1() -> None:
