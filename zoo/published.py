@@ -20,7 +20,10 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A Python package with a state dict: in the network's order, under names of its own."""
+    """A Python package with a state dict.
+
+    A file of safetensors has the network's names; one of torch its order, under other names.
+    """
 
     name: str  #: as pip calls it
     file: str  #: from where packages are installed
@@ -51,9 +54,16 @@ class Package:
             raise ZooError(f"{path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise ZooError(f"{path} is not the file that was published; reinstall {self.name}")
+        wanted = list(names)
+        if self.file.endswith(".safetensors"):
+            from safetensors.torch import load
+
+            named = load(data)
+            if not named.keys() >= set(wanted):  # more: buffers that are computed by now
+                raise ZooError(f"{path} holds the weights of another network")
+            return {name: named[name] for name in wanted}
         stream = io.BytesIO(data)
         held = torch.load(stream, weights_only=True)  # noqa: TID251  (its hash is known)
-        wanted = list(names)
         if [_kind(name) for name in held] != [_kind(name) for name in wanted]:
             raise ZooError(f"{path} holds the weights of another network")
         return dict(zip(wanted, held.values(), strict=True))

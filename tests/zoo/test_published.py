@@ -1,14 +1,17 @@
 import hashlib
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from zoo import weights
-from zoo.entry import Entry, Timm, Torchvision
+from zoo import bert
+from zoo.entry import Entry, Timm, Torchvision, Transformers
 from zoo.errors import ZooError
 from zoo.published import Package
 from zoo.registry import entries, get
@@ -120,3 +123,35 @@ def test_lite_networks_load_from_their_packages(number: int) -> None:
     entry.load_pretrained(model)
     assert not torch.equal(model.conv_stem.weight, before)
     assert model.bn1.running_var.std() > 0  # the buffers are there, too
+
+
+def safetensors(folder: Path, names: Sequence[str]) -> Package:
+    path = folder / "model.safetensors"
+    save_file({name: torch.full((2,), i) for i, name in enumerate(names)}, path)
+    return Package("a-model", path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_safetensors_have_the_networks_names(tmp_path: Path) -> None:
+    published = safetensors(tmp_path, [*NAMES, "position_ids"])
+    state = published.state(tmp_path / "model.safetensors", reversed(NAMES))
+    assert {name: held.tolist() for name, held in state.items()} == {
+        name: [i, i] for i, name in enumerate(NAMES)
+    }
+
+
+def test_safetensors_of_another_network(tmp_path: Path) -> None:
+    published = safetensors(tmp_path, NAMES[:2])
+    with pytest.raises(ZooError, match="holds the weights of another network"):
+        published.state(tmp_path / "model.safetensors", NAMES)
+
+
+def test_minilm_loads_from_its_package() -> None:
+    entry = next(entry for entry in bert.ENTRIES if entry.name == "all-minilm-l6-v2")
+    assert isinstance(entry.source, Transformers)
+    assert entry.source.package is not None
+    if entry.source.package.path() is None:
+        pytest.skip(f"{entry.source.package.name} is not installed")
+    model = entry.build()
+    before = model.pooler.dense.weight.clone()
+    entry.load_pretrained(model)
+    assert not torch.equal(model.pooler.dense.weight, before)
