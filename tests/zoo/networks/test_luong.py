@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from tests.zoo.networks.learning import END, SOURCE, START, TARGET, learn
+from zoo.attention import luong_global, luong_local
+from zoo.networks.luong import GlobalAttention, LocalAttention, Luong, Score, translate
+
+
+def small(attention: str, hidden: int = 4) -> Luong:
+    torch.manual_seed(0)
+    build = {"global": luong_global, "local": luong_local}[attention]
+    model = build(source=7, target=7, hidden=hidden, layers=2)
+    assert isinstance(model, Luong)
+    return model
+
+
+@pytest.mark.parametrize("score", ["dot", "general"])
+def test_global_attention_is_a_softmax_of_products(score: Score) -> None:
+    torch.manual_seed(0)
+    attention, values, state = GlobalAttention(4, score), torch.randn(3, 2, 4), torch.randn(2, 4)
+    matrix = torch.eye(4) if score == "dot" else attention.key.weight
+    scores = torch.stack([(state * (h @ matrix.T)).sum(1) for h in values])
+    expected = (scores.softmax(0)[..., None] * values).sum(0)
+    torch.testing.assert_close(attention(state, (values, attention.key(values))), expected)
+
+
+def test_local_attention_sees_its_window_through_a_gaussian() -> None:
+    torch.manual_seed(0)
+    attention, values, state = LocalAttention(4, "dot", 2), torch.randn(9, 1, 4), torch.randn(1, 4)
+    place = 9 * torch.sigmoid(attention.place[2](torch.tanh(attention.place[0](state)))).item()
+    inside = [s for s in range(9) if abs(s - place) <= 2]
+    align = torch.stack([values[s, 0] @ state[0] for s in inside]).softmax(0)
+    gauss = torch.tensor([torch.tensor(-((s - place) ** 2) / 2).exp() for s in inside])
+    expected = ((align * gauss)[:, None] * values[inside, 0]).sum(0)
+    torch.testing.assert_close(attention(state, (values, values))[0], expected)
+    values[[s for s in range(9) if s not in inside]] += 1
+    torch.testing.assert_close(attention(state, (values, values))[0], expected)
+
+
+@pytest.mark.parametrize("attention", ["global", "local"])
+def test_steps_say_what_the_whole_says(attention: str) -> None:
+    model = small(attention)
+    state, steps = model.encode(SOURCE), []
+    for word in TARGET.split(1, 1):
+        logits, state = model.decode(word, state)
+        steps.append(logits)
+    torch.testing.assert_close(torch.cat(steps, 1), model(SOURCE, TARGET))
+
+
+def test_memory_is_in_the_order_of_the_words() -> None:
+    model = small("global")
+    (values, _), (outputs, _), _ = model.encode(SOURCE)
+    torch.testing.assert_close(values[0], outputs[-1])  # the first word is read last
+
+
+@pytest.mark.parametrize("attention", ["global", "local"])
+def test_a_translation_is_learned(attention: str) -> None:
+    model = small(attention, hidden=32)
+    learn(model, steps=160)
+    for source, target in zip(SOURCE, TARGET, strict=True):
+        for beam in (1, 3):
+            found = translate(model, source, start=START, end=END, longest=8, beam=beam)
+            assert found == target[1:-1].tolist()

@@ -1,0 +1,58 @@
+import torch
+from torch.nn import functional
+
+from tests.zoo.networks.learning import END, SOURCE, START, TARGET, learn
+from zoo.attention import rnn_encoder_decoder
+from zoo.networks.rnn_encoder_decoder import RnnEncoderDecoder, translate
+
+
+def small(hidden: int = 4) -> RnnEncoderDecoder:
+    torch.manual_seed(0)
+    return RnnEncoderDecoder(7, 7, dimensions=hidden, hidden=hidden, maxout=hidden)
+
+
+def test_weights_of_the_paper() -> None:
+    with torch.device("meta"):
+        model = rnn_encoder_decoder()
+    words = 3 * 15_000 * 100  # source, target, output: each of rank 100
+    encoder = 3 * 1000 * (100 + 1000) + 1000 * 1000
+    decoder = 1000 * 1000 + 3 * 1000 * (100 + 1000 + 1000)
+    deep_output = 2 * 500 * (1000 + 100 + 1000) + 500 * 100
+    matrices = [p for p in model.parameters() if p.ndim == 2]
+    assert sum(p.numel() for p in matrices) == words + encoder + decoder + deep_output
+
+
+def test_equations_of_the_decoder() -> None:
+    model = small()
+    decoder, (context, hidden) = model.decoder, model.encode(SOURCE)
+    _, (_, after) = decoder(TARGET[:, :1], (context, hidden))
+    y, c, h = decoder.words(TARGET[:, 0]), context[0], hidden[0]
+    w, u, v = decoder.input(y).chunk(3, 1), decoder.recurrent(h), decoder.context(c)
+    (u_r, u_z, u_h), (c_r, c_z, c_h) = u.chunk(3, 1), v.chunk(3, 1)
+    r, z = torch.sigmoid(w[0] + u_r + c_r), torch.sigmoid(w[1] + u_z + c_z)
+    expected = z * h + (1 - z) * torch.tanh(w[2] + r * (u_h + c_h))
+    torch.testing.assert_close(after[0], expected)
+
+
+def test_padding_of_the_source_changes_nothing() -> None:
+    model = small()
+    padded = functional.pad(SOURCE, (0, 2))
+    torch.testing.assert_close(model(padded, TARGET), model(SOURCE, TARGET))
+
+
+def test_steps_say_what_the_whole_says() -> None:
+    model = small()
+    state, steps = model.encode(SOURCE), []
+    for word in TARGET.split(1, 1):
+        logits, state = model.decoder(word, state)
+        steps.append(logits)
+    torch.testing.assert_close(torch.cat(steps, 1), model(SOURCE, TARGET))
+
+
+def test_a_translation_is_learned() -> None:
+    model = small(hidden=32)
+    learn(model)
+    for source, target in zip(SOURCE, TARGET, strict=True):
+        for beam in (1, 3):
+            found = translate(model, source, start=START, end=END, longest=8, beam=beam)
+            assert found == target[1:-1].tolist()
