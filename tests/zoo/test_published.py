@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from zoo import weights
-from zoo import bert
+from zoo import bert, weights
 from zoo.entry import Entry, Timm, Torchvision, Transformers
 from zoo.errors import ZooError
 from zoo.published import Package
