@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MIN_STREAMED_BYTES = 1 << 12  # smaller tensors are written with the graph
 # Operators that move values and compute none: folding them keeps a weight's values as they are.
 _MOVES = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Concat", "Identity"})
+_WHOLE = _MOVES - {"Slice", "Concat"}  # those of which one weight goes in, and all of it comes out
 _SMALL = 1 << 10  # elements up to which a constant expression is computed: shapes and the like
 
 
@@ -111,6 +112,8 @@ def _clean_up(graph: onnx_ir.Model) -> None:
     from onnxscript import optimizer
 
     common.InlinePass()(graph)
+    _keep_names(graph)
+    _drop_wrong_biases(graph)
     optimizer.fold_constants(
         graph,
         input_size_limit=_SMALL,
@@ -129,6 +132,37 @@ def _clean_up(graph: onnx_ir.Model) -> None:
         common.OutputFixPass(),
         common.NameFixPass(),
     )(graph)
+
+
+def _drop_wrong_biases(graph: onnx_ir.Model) -> None:
+    """Drop the zeros that onnxscript gives a 3-D convolution without a bias.
+
+    Their shape, (out, 2), is none that ONNX allows. A bias of the network's own is no constant
+    that was cast and expanded.
+    """
+    for node in graph.graph:
+        if node.op_type != "Conv" or len(node.inputs) < 3 or node.inputs[2] is None:
+            continue
+        expand = node.inputs[2].producer()
+        if expand is None or expand.op_type != "Expand" or expand.inputs[0] is None:
+            continue
+        cast = expand.inputs[0].producer()
+        if cast is not None and cast.op_type == "CastLike":
+            node.replace_input_with(2, None)
+
+
+def _keep_names(graph: onnx_ir.Model) -> None:
+    """Let a weight that is stored transposed keep its name, where nothing else reads it."""
+    named = {value.name for value in graph.graph.initializers.values()}
+    for node in graph.graph:
+        if node.op_type not in _WHOLE:
+            continue
+        held, moved = node.inputs[0], node.outputs[0]
+        if held is None or held.name not in named or len(held.uses()) > 1:
+            continue
+        if not held.is_graph_input() and not moved.is_graph_output():
+            name, held.name = held.name, f"{held.name}.as_in_torch"
+            moved.name = name
 
 
 def _without_data(graph: onnx_ir.Model) -> tuple[ModelProto, dict[int, RawData]]:

@@ -2,13 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from zoo.networks.non_local import NonLocalBlock, NonLocalResNet50
+from zoo.networks.non_local import Bottleneck, NonLocalBlock, NonLocalResNet50
 
 
 def parameters(model: nn.Module) -> int:
@@ -41,11 +42,12 @@ def test_block_adds_nothing_at_the_start() -> None:
     assert torch.equal(NonLocalBlock(8).eval()(maps), maps)
 
 
-def test_exported_block_is_the_same(tmp_path: Path) -> None:
-    """Once its normalization lets it through."""
+@pytest.mark.parametrize("block", [NonLocalBlock(8), Bottleneck(8, 4, 2)])
+def test_exported_block_is_the_same(block: nn.Module, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    block, maps = NonLocalBlock(8).eval(), torch.randn(2, 8, 3, 6, 4)
-    nn.init.ones_(block.norm.weight)
+    block, maps = block.eval(), torch.randn(2, 8, 3, 6, 4)
+    if isinstance(block, NonLocalBlock):
+        nn.init.ones_(block.norm.weight)  # let it through
     export(block, [maps], tmp_path / "block.onnx", OnnxSettings())
     session = onnxruntime.InferenceSession(tmp_path / "block.onnx")
     for n in (1, 2):  # any batch
