@@ -169,7 +169,7 @@ class _Run:
             if isinstance(constraint, Shared)
         }
         weights, unchanged = weights_of(model)
-        record["kinds"] = {weight.name: weight.kind for weight in weights}
+        record["kinds"] = {name: weight.kind for weight in weights for name in weight.names}
         record["unchanged"] = {skipped.name: skipped.reason for skipped in unchanged}
         self.work.save_arrays("inputs", {str(i): array for i, array in enumerate(inputs)})
         self.work.save_arrays("outputs", {str(i): array for i, array in enumerate(outputs)})

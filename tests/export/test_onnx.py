@@ -180,3 +180,16 @@ def test_what_cannot_be_exported_is_told_in_one_line(
 def test_settings_are_checked(opset: int) -> None:
     with pytest.raises(CompressError, match=r"opset must be in \[18, 25\]"):
         OnnxSettings(opset=opset)
+
+
+def test_a_weight_that_is_stored_transposed_keeps_its_name(tmp_path: Path) -> None:
+    """A Linear without a bias, on more than two dimensions, becomes a product with a transpose."""
+    model = nn.Sequential(nn.Linear(8, 6, bias=False), nn.ReLU(), nn.Linear(6, 4, bias=False))
+    example = torch.randn(2, 5, 8)
+    export(model, [example], tmp_path / "net.onnx", OnnxSettings())
+    held = initializers(tmp_path / "net.onnx")
+    assert held.keys() >= {"0.weight", "2.weight"}
+    for name, weight in model.named_parameters():
+        assert np.array_equal(held[name], weight.detach().numpy().T)
+    found = in_onnxruntime(tmp_path / "net.onnx", example.numpy())
+    assert np.allclose(found, model(example).detach().numpy(), atol=1e-6)

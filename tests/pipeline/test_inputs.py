@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,10 @@ from compress.pipeline.run import run
 from compress.pipeline.subject import Subject, load_data
 from compress.recipe import from_mapping
 from compress.report.data import Report
-from zoo.entry import Input
+from zoo.entry import Entry, Input, Transformers
 from zoo.tasks.registry import get as task
 
+IDS, MASK = Input((8,), "input_ids", 100), Input((8,), "attention_mask", 2)
 WORDS, FACTS = Input((7,), "words", 50), Input((4,), "facts")
 
 
@@ -40,7 +43,7 @@ class Reader(nn.Module):
         return OrderedDict(held=held, rest=(None, [state, joined.argmax(-1)]), joined=joined)
 
 
-def subject(network: type[nn.Module] = Reader, **facts: Any) -> Subject:
+def subject(network: Callable[[], nn.Module] = Reader, **facts: Any) -> Subject:
     fields: dict[str, Any] = {
         "name": "net", "inputs": (WORDS, FACTS), "build": network, "is_pretrained": False,
         "load_pretrained": lambda model: None, "task": None, "root": Path(),
@@ -72,6 +75,32 @@ def test_inputs_and_outputs_of_all_kinds(tmp_path: Path) -> None:
         given = {"words": np.ones((n, 7), np.int64), "facts": np.ones((n, 4), np.float32)}
         shapes = [found.shape for found in session.run(None, given)]
         assert shapes == [(n, 7, 8), (1, n, 8), (n,), (n, 3)]
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "inputs", "weights"),
+    [
+        ("GPT2Config", {"n_layer": 1, "n_embd": 32, "n_head": 4, "n_positions": 16}, (IDS,), 5),
+        ("T5Config", {"num_layers": 1, "d_model": 32}, (IDS, MASK, replace(IDS, name="next")), 17),
+    ],
+)
+def test_networks_of_transformers(
+    config: str,
+    settings: dict[str, int],
+    inputs: tuple[Input, ...],
+    weights: int,
+    tmp_path: Path,
+) -> None:
+    """GPT-2 has linear layers of its own, T5 an embedding that three names share."""
+    small = {"vocab_size": 100, "bos_token_id": 1, "eos_token_id": 1}
+    source = Transformers(None, config, small | settings)
+    entry = Entry("net", "family", source, inputs, 1, 1, "language-model", "paper")
+    report = carried_out(tmp_path, subject(entry.build, inputs=inputs))
+    assert report.parity.max_rel <= 1e-5
+    assert report.params == sum(held.numel() for held in entry.build().parameters())
+    shared = [row for row in report.layers if row.kind != "other" and len(row.shape) > 1]
+    assert len(shared) == weights
+    assert all(row.distinct <= 8 and row.nonzero < row.weights for row in shared)
 
 
 def test_a_fixed_batch(tmp_path: Path) -> None:

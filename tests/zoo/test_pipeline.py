@@ -1,0 +1,40 @@
+"""Every row goes through the whole pipeline: random weights, 90 % zeros, 5 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import compress
+from zoo.entry import Entry
+from zoo.registry import entries, get
+
+RECIPE = {"weights": "random", "prune": 0.9, "quantize": "5bit"}
+SPREAD = (  # a few seconds each, over the families; the others are slow
+    "lenet-300-100", "lenet-5", "nin", "resnet20", "stn", "capsnet", "squeezenet1_1",
+    "mobilenetv1_100", "mobilenet_v3_small", "shufflenet-v1", "srcnn", "textcnn", "rntn",
+    "bilstm-crf", "vae", "gumbel-vae", "rnn-transducer", "cpc", "dqn",
+)  # fmt: skip
+
+
+def marked(entry: Entry) -> object:
+    marks = () if entry.name in SPREAD else pytest.mark.slow
+    return pytest.param(entry, id=entry.name, marks=marks)
+
+
+@pytest.mark.parametrize("entry", [marked(entry) for entry in entries()])
+def test_row(entry: Entry, tmp_path: Path) -> None:
+    report = compress.run({"model": entry.name, **RECIPE}, tmp_path)
+    assert report.params == entry.params
+    assert report.parity.tolerance == entry.tolerance
+    assert report.parity.within, report.parity
+    assert report.ratio > 1
+    plain = tmp_path / f"{entry.name}.onnx"
+    again = compress.unpack(tmp_path / f"{entry.name}.safetensors", tmp_path / "again.onnx")
+    assert again.read_bytes() == plain.read_bytes()
+
+
+def test_the_spread_is_over_the_families() -> None:
+    assert len({get(name).family for name in SPREAD}) > len(SPREAD) // 2
+    assert {get(name).library for name in SPREAD} >= {"own", "torchvision", "timm"}
