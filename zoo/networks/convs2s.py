@@ -96,8 +96,8 @@ class DecoderLayer(nn.Module):
         convolved: Tensor = self.conv(x)
         query = (self.query(convolved.transpose(1, 2)) + embedded) * _HALF
         context = self.context(_attend(query, memory)).transpose(1, 2)
-        x = ((convolved + context) * _HALF + x) * _HALF
-        return x
+        attended: Tensor = (convolved + context) * _HALF
+        return (attended + x) * _HALF
 
 
 class Decoder(nn.Module):
