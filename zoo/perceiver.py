@@ -1,6 +1,6 @@
 """Perceiver: a few latent vectors read any input by attention, then think among themselves.
 
-Layers are used again and again: six layers of 39 million weights are multiplied eight times each,
+Layers are used again and again: six layers of 38 million weights are multiplied eight times each,
 so that a small file costs much to run. Its inputs are numbers of whatever kind, here the 50,176
 pixels of an image, each with 258 Fourier features of its place.
 
@@ -19,9 +19,10 @@ _IMAGENET = {
     "d_model": 261, "num_latents": 512, "d_latents": 1024, "num_blocks": 8,
     "num_self_attends_per_block": 6, "num_cross_attention_heads": 1,
 }  # fmt: skip
+_SOURCE = Transformers("deepmind/vision-perceiver-fourier", "PerceiverConfig", _IMAGENET)
 
 # fmt: off
 ENTRIES = (
-    #     name         family       source                                                                            inputs       params             MACs  task              paper
-    Entry("perceiver", "perceiver", Transformers("deepmind/vision-perceiver-fourier", "PerceiverConfig", _IMAGENET), _PIXELS, 41_110_859, 201_982_363_648, "representation", "arXiv:2103.03206"),
+    #     name         family       source   inputs       params             MACs  task              paper
+    Entry("perceiver", "perceiver", _SOURCE, _PIXELS, 41_110_859, 201_982_363_648, "representation", "arXiv:2103.03206"),
 )
