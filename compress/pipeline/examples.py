@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils import _pytree
 
-from compress.errors import UnsupportedLayerError
+from compress.errors import DataError, UnsupportedLayerError
 from compress.pipeline.subject import Data, Subject
 
 _SAMPLES = 2  # enough for the exporter to tell the batch from a constant
@@ -43,6 +43,19 @@ def outputs_of(model: nn.Module, inputs: Sequence[NDArray[Any]]) -> list[NDArray
     if not found:
         raise UnsupportedLayerError(f"{type(model).__name__} returns no tensor")
     return found
+
+
+def require_scores(model: nn.Module, subject: Subject, data: Data) -> None:
+    """Raise `DataError` unless a network gives a score for each class, and no more."""
+    shapes = [found.shape for found in outputs_of(model, inputs_of(subject, data, seed=0))]
+    match shapes:
+        case [(_, _)]:
+            return
+        case _:
+            raise DataError(
+                f"task {data.task.name} needs a network that gives one score a class, "
+                f"got {subject.name} with outputs of shape {', '.join(map(str, shapes))}"
+            )
 
 
 def output_names(count: int) -> list[str]:

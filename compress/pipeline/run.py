@@ -258,6 +258,8 @@ class _Run:
     def _dense_model(self) -> nn.Module:
         model = self.model = self._built()
         self._check_targets(model)
+        if self.data is not None:
+            examples.require_scores(model, self.subject, self.data)
         match self.source:
             case "random":
                 pass

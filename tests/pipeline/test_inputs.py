@@ -154,6 +154,16 @@ def test_an_export_that_fails_says_why(tmp_path: Path) -> None:
         carried_out(tmp_path, subject(Counting, inputs=(FACTS,)))
 
 
+def test_tasks_with_classes_need_their_scores(tmp_path: Path) -> None:
+    class Pixels(nn.Conv2d):
+        def __init__(self) -> None:
+            super().__init__(1, 10, 3, padding=1)
+
+    image = subject(Pixels, inputs=(Input((1, 8, 8)),), task=task("digits"))
+    with pytest.raises(DataError, match=r"one score a class, got net with .* \(2, 10, 8, 8\)$"):
+        carried_out(tmp_path, image)
+
+
 @pytest.mark.parametrize("inputs", [(WORDS,), (Input((1, 8, 8)), FACTS)])
 def test_tasks_on_images_need_one_image(inputs: tuple[Input, ...]) -> None:
     with pytest.raises(DataError, match="task digits needs a network on images, got net on inputs"):

@@ -56,7 +56,7 @@ def test_the_report_has_every_field(report: dict[str, Any]) -> None:
         "stages", "layers",
     }  # fmt: skip
     assert report["ledger"].keys() == {
-        "codes", "gaps", "codebooks", "tables", "dense", "graph", "header",
+        "codes", "gaps", "codebooks", "tables", "dense", "graph", "header", "files",
     }  # fmt: skip
     assert report["accuracy"].keys() >= {"metric", "dense", "compressed", "reason"}
     assert report["parity"].keys() >= {"max_abs", "max_rel"}
