@@ -30,9 +30,8 @@ class GatedUnit(nn.Module):
             projected: inputs behind `self.input`, `(batch, 3 * hidden)`.
             state: the one before, `(batch, hidden)`.
         """
-        reset, update, candidate = projected.chunk(3, 1)
-        of_reset, of_update = self.gates(state).chunk(2, 1)
-        reset, update = torch.sigmoid(reset + of_reset), torch.sigmoid(update + of_update)
+        gates, candidate = projected.tensor_split([2 * self.hidden], 1)
+        reset, update = torch.sigmoid(gates + self.gates(state)).chunk(2, 1)
         candidate = torch.tanh(candidate + self.candidate(reset * state))
         return update * state + (1 - update) * candidate
 

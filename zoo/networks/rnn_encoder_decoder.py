@@ -55,12 +55,14 @@ class Decoder(nn.Module):
     def forward(self, target: Tensor, state: State) -> tuple[Tensor, State]:
         """Return logits, `(batch, time, vocabulary)`, and the state behind target words."""
         context, hidden = state[0][0], state[1][0]
+        width = hidden.shape[1]
         words, of_context, states = self.words(target), self.context(context), []
         for inputs in self.input(words).unbind(1):
-            reset, update, candidate = inputs.chunk(3, 1)
-            sums = (self.recurrent(hidden) + of_context).chunk(3, 1)
-            reset, update = torch.sigmoid(reset + sums[0]), torch.sigmoid(update + sums[1])
-            hidden = update * hidden + (1 - update) * torch.tanh(candidate + reset * sums[2])
+            sums = self.recurrent(hidden) + of_context
+            gates = torch.sigmoid(inputs[:, : 2 * width] + sums[:, : 2 * width])
+            reset, update = gates.chunk(2, 1)
+            candidate = torch.tanh(inputs[:, 2 * width :] + reset * sums[:, 2 * width :])
+            hidden = update * hidden + (1 - update) * candidate
             states.append(hidden)
         features = self.maxout(torch.stack(states, 1), words, context[:, None])
         return self.softmax(features), (context[None], hidden[None])
