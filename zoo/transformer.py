@@ -56,7 +56,10 @@ def transformer_xl(
     layers: int = 12,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """Build the network of 12 layers for enwik8, 41 million parameters: the smaller of its two."""
+    """Build the network of 12 layers for enwik8, 41 million parameters: the smallest of its three.
+
+    There is a smaller one for Penn Treebank, whose sizes the paper does not give.
+    """
     from zoo.networks.transformer_xl import TransformerXl
 
     return TransformerXl(

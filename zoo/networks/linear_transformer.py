@@ -2,7 +2,8 @@
 
 With a feature map in place of the softmax, sums over all words before can be kept and updated: a
 step of generation costs the same however much is written, and no cache of keys and values grows.
-All weights are in the six matrices of each layer: of 6.3 million a table of pixels has 65,000.
+Nearly all of 6.4 million weights are in the six matrices of each layer; the table of pixels has
+65,000.
 
 Source: Katharopoulos et al. 2020, arXiv:2006.16236, sections 3 and 4.2.1.
 """

@@ -92,7 +92,13 @@ class RnnEncoderDecoder(nn.Module):
 
 
 def translate(
-    model: RnnEncoderDecoder, source: Tensor, *, start: int, end: int, longest: int, beam: int
+    model: RnnEncoderDecoder,
+    source: Tensor,
+    *,
+    start: int,
+    end: int,
+    longest: int = 20,
+    beam: int = 1,
 ) -> list[int]:
     """Return the translation of one phrase, `(time,)`; a beam of 1 is greedy.
 
