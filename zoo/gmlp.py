@@ -1,6 +1,7 @@
 """gMLP: no attention; gates that a matrix over positions computes.
 
-All weights are in plain matrices, those over positions small (196 x 196): an easy case for pruning.
+All weights are in plain matrices, those over positions small (196 x 196). timm begins with zeros in
+the last layer, so that the network says 0 to all images until it is trained.
 
 Source: Liu et al. 2021, arXiv:2105.08050. The network is timm's.
 """
