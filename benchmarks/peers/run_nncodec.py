@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Mapping
 from importlib import metadata
@@ -63,10 +62,16 @@ def _code(weights: Mapping[str, Any], stem: Path, settings: Mapping[str, Any]) -
         "bytes": bitstream.stat().st_size,
         "encode_seconds": round(coded - begin, 3),
         "decode_seconds": round(end - coded, 3),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": _peak_rss_bytes(),
         "versions": "; ".join(f"{name} {metadata.version(name)}" for name in ("nncodec", "numpy")),
     }
     stem.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _peak_rss_bytes() -> int:
+    """Return this process's own peak; `getrusage` would begin with that of its parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 if __name__ == "__main__":
