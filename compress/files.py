@@ -13,8 +13,13 @@ from compress.errors import OutputError
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
+def writing(path: Path, *, mode: int = 0o666, replace: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` and rename it to `path` on a clean exit.
+
+    Args:
+        path: of the file.
+        mode: its permissions from the first byte on, less those that the process withholds.
+        replace: whether a file that is there gives way.
 
     Raises:
         OutputError: when the folder cannot be written or the disk is full; nothing is left behind.
@@ -22,14 +27,19 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     place = Path(os.path.realpath(path))  # a link stays, what it points to is replaced
     temporary = place.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        if place.exists() and not replace:
+            raise OutputError(f"cannot write {path}: it is there already; choose another place")
         if place.exists() and not place.is_file():
             raise OutputError(f"cannot write {path}: it is there and no file; choose another place")
         place.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as stream:
+        with open(temporary, "xb", opener=lambda name, how: os.open(name, how, mode)) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(place)
+        if replace:
+            temporary.replace(place)
+        else:
+            place.hardlink_to(temporary)  # refused where a file has come in the meantime
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; free or choose another place"

@@ -35,6 +35,28 @@ def test_the_process_chooses_the_permissions(tmp_path):
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 
+def test_permissions_hold_from_the_start(tmp_path):
+    with writing(tmp_path / "a", mode=0o600):
+        (temporary,) = tmp_path.iterdir()
+        assert temporary.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_there_can_be_kept(tmp_path):
+    with writing(tmp_path / "a", replace=False) as stream:
+        stream.write(b"old")
+    with pytest.raises(OutputError, match="there already"), writing(tmp_path / "a", replace=False):
+        pass
+    with (
+        pytest.raises(OutputError, match="File exists"),
+        writing(tmp_path / "b", replace=False),
+    ):
+        write_bytes(tmp_path / "b", b"came in the meantime")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert (tmp_path / "b").read_bytes() == b"came in the meantime"
+    assert names(tmp_path) == ["a", "b"]
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     write_bytes(tmp_path / "a", b"old")
     with pytest.raises(KeyboardInterrupt), writing(tmp_path / "a") as stream:  # noqa: PT012

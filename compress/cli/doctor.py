@@ -29,6 +29,7 @@ _PACKAGES = {
     ),
     "torch": ("torch", "torchvision", "torch-pruning", "onnxscript", "scikit-learn", "accelerate"),
     "report": ("jinja2", "matplotlib"),
+    "signing": ("cryptography",),
     "tensorrt": ("tensorrt",),
     "jetson": ("jetson-stats",),
 }
@@ -36,6 +37,7 @@ _ABLE = {
     "base": "pack, unpack, inspect, verify, eval, predict, zoo",
     "torch": "run",
     "report": "run's report.html",
+    "signing": "sign, keygen, verify --key",
     "tensorrt": "TensorRT engines",
     "jetson": "power on a Jetson",
 }

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from compress.cli import doctor, import_, inspect, pack, predict, run, unpack, verify, zoo
+from compress.cli import (
+    doctor,
+    import_,
+    inspect,
+    keygen,
+    pack,
+    predict,
+    run,
+    sign,
+    unpack,
+    verify,
+    zoo,
+)
 from compress.cli import eval as evaluate
 from compress.cli.output import fail
 from compress.errors import CompressError, MissingExtraError
@@ -22,7 +34,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, pack, unpack, inspect, verify, evaluate, predict, import_, zoo, doctor):
+for module in (
+    run, pack, unpack, inspect, verify, sign, keygen, evaluate, predict, import_, zoo, doctor,
+):  # fmt: skip
     name = module.__name__.rpartition(".")[2].rstrip("_")
     app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
 

@@ -1,4 +1,4 @@
-"""`compress verify`: is a compressed file whole and unaltered?"""
+"""`compress verify`: is a compressed file whole and unaltered, and who made it?"""
 
 from __future__ import annotations
 
@@ -9,20 +9,39 @@ import typer
 
 from compress.cli.output import Json, print_json
 
-EXAMPLE = "compress verify model.safetensors"
+EXAMPLE = "compress verify model.safetensors --key release.pub"
 
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed file.")],
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.pub", help="The signer's public key, ECDSA P-256 in PEM."),
+    ] = None,
+    signature: Annotated[
+        Path | None, typer.Option(metavar="FILE.sig", help="By default, beside FILE.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a file's SHA-256, and decode all of it."""
+    """Check a file's signature if a key is given, and its SHA-256, and decode all of it."""
     from compress.artifact import archive
+    from compress.artifact import signature as signatures
 
+    signed = signature or signatures.beside(file)
+    if key is not None:  # before anything of the file is parsed
+        signatures.verify(file, key, signed)
+        state, words = "valid", f"signed by the owner of {key}, in {signed}"
+    elif signature is not None:
+        raise typer.BadParameter("give the signer's --key, too")
+    elif signed.exists():
+        state, words = "unchecked", f"signature not checked: {signed}; give the signer's --key"
+    else:
+        state, words = "missing", f"not signed: there is no {signed}"
     found = archive.read(file)
     n_tensors = sum(1 for _ in archive.decode(found))
-    facts = found.container.metadata
+    sha256 = found.container.metadata["sha256"]
     if as_json:
-        print_json({"file": str(file), "sha256": facts["sha256"], "tensors": n_tensors})
+        print_json({"file": str(file), "sha256": sha256, "tensors": n_tensors, "signature": state})
     else:
-        typer.echo(f"{file}: whole, {n_tensors} tensors, SHA-256 {facts['sha256']}")
+        typer.echo(f"{file}: whole, {n_tensors} tensors, SHA-256 {sha256}")
+        typer.echo(words)

@@ -15,7 +15,8 @@ from tests.cli.console import Outcome, compress, spawn
 from tests.cli.runs import file_of_run, small_run
 
 COMMANDS = (
-    "run", "pack", "unpack", "inspect", "verify", "eval", "predict", "import", "zoo", "doctor",
+    "run", "pack", "unpack", "inspect", "verify", "sign", "keygen", "eval", "predict", "import",
+    "zoo", "doctor",
 )  # fmt: skip
 # A process in which some packages are not installed, and which tells what it has loaded.
 WITHOUT = """
@@ -54,7 +55,7 @@ def test_help_has_an_example(command: str) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = ("torch", "numba", "onnxruntime", "onnx", "numpy", "PIL", "sklearn")
+    heavy = ("torch", "numba", "onnxruntime", "onnx", "numpy", "PIL", "sklearn", "cryptography")
     script = f"""
 import contextlib, io
 for command in {COMMANDS!r}:
@@ -158,7 +159,8 @@ def test_inspect() -> None:
 def test_verify() -> None:
     file = file_of_run()
     found = compress("verify", file, "--json").json()
-    assert found.keys() == {"file", "sha256", "tensors"}
+    assert found.keys() == {"file", "sha256", "tensors", "signature"}
+    assert found["signature"] == "missing"
     assert found["tensors"] == 5  # a bias of ten stays in the graph
     assert found["sha256"] in compress("verify", file).out
 

@@ -1,0 +1,38 @@
+"""`compress sign`: a signature beside a compressed file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compress.cli.output import Json, print_json
+
+EXAMPLE = "compress sign model.safetensors --key release.key"
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed file.")],
+    key: Annotated[
+        Path, typer.Option(metavar="FILE.key", help="The private key, ECDSA P-256 in PEM.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE.sig", help="By default, beside FILE."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sign all bytes of a file; verify --key checks it, and openssl does.
+
+    The password of an encrypted key is taken from $COMPRESS_KEY_PASSWORD.
+    """
+    from compress.artifact import signature
+
+    target = out or signature.beside(file)
+    signature.sign(file, key, target, os.environ.get(signature.PASSWORD))
+    if as_json:
+        print_json({"file": str(file), "signature": str(target)})
+    else:
+        typer.echo(f"{target}: the signature of {file}")
