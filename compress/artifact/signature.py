@@ -37,7 +37,7 @@ _CURVE = "secp256r1"  # P-256
 
 def beside(file: Path) -> Path:
     """Return where the signature of a file is, unless it is told otherwise."""
-    return Path(f"{file}.sig")  # a folder, too, has to be told that it is no file
+    return Path(f"{file}.sig")  # "." has no name to change
 
 
 def make_keys(private: Path, public: Path, password: str | None = None) -> None:
