@@ -1,8 +1,8 @@
 """Ascending numbers, such as a codebook, by their steps.
 
 A step's number of bits is coded as the change from the step before, which is small and learned on
-the way; its lower bits are noise and stay as they are. Bits that are zero at the end of all numbers,
-as those of rounded floats are, take no room.
+the way; its lower bits are noise and stay as they are. Bits that are zero at the end of all
+numbers, as those of rounded floats are, take no room.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Rising:
 
     def decode(self, data: bytes | memoryview, count: int) -> Items:
         """Return the numbers, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
+        if count > 1 << self._bits:
+            raise FormatError(f"there are no {count} numbers of {self._bits} bits")
         out = np.empty(count, np.int64)
         if not mixing.decode_rising(np.array(memoryview(data), np.uint8), self._bits, out):
             raise FormatError(f"{len(data)} bytes are not {count} ascending numbers")
