@@ -17,7 +17,7 @@ import yaml
 
 from compress.errors import DataError, SettingsError, require
 from compress.export.settings import OnnxSettings
-from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.settings import BudgetSettings, PruneSettings, ShareSettings
 from compress.passes.targets import Targets, bits_targets, sparsity_targets
 from compress.training.settings import TrainSettings
 
@@ -30,6 +30,7 @@ _TARGETS: dict[tuple[str, str], _Parse] = {
 _SECTIONS = {
     "prune": PruneSettings,
     "quantize": ShareSettings,
+    "budget": BudgetSettings,
     "baseline": TrainSettings,
     "fine_tune": TrainSettings,
     "centroids": TrainSettings,
@@ -42,13 +43,18 @@ class Recipe:
     """All that decides the result of a run."""
 
     model: str  #: name of a row of the zoo
-    #: pretrained, random, trained (a dense baseline on the task, made once and kept), or a
-    #: safetensors file; by default pretrained, or trained where a task can be trained on
+    #: pretrained, random, trained (a dense baseline on the task, made once and kept), or a file,
+    #: safetensors or Song Han's published .net; by default pretrained, or trained where a task can
+    #: be trained on
     weights: str | None = None
     task: str | None = None  #: digits, mnist or imagefolder; without one nothing is trained
     data: str | None = None  #: root of the data sets
     prune: PruneSettings | None = None  #: weights to zero: 0.9, or conv=0.6,fc=0.92
     quantize: ShareSettings | None = None  #: bits of shared weights: 5bit, or conv=8bit,fc=5bit
+    #: weights shared after training, bits of each layer chosen so that the file takes so many bytes
+    budget: BudgetSettings | None = None
+    #: of codes and positions: huffman, or best: smaller, and slower to open
+    coder: Literal["huffman", "best"] = "huffman"
     baseline: TrainSettings | None = None  #: training of the dense baseline; else the task's own
     fine_tune: TrainSettings | None = None  #: training after pruning; else the task's own
     centroids: TrainSettings | None = None  #: training of the centroids; else the task's own
@@ -62,6 +68,8 @@ class Recipe:
         require(bool(re.fullmatch(r"[\w.-]+", self.model)), "model", "a name", self.model)
         require(0 <= self.seed < 2**63, "seed", "in [0, 2**63)", self.seed)
         require(self.epochs is None or self.epochs >= 0, "epochs", "0 or more", self.epochs)
+        one = self.quantize is None or self.budget is None
+        require(one, "quantize", "left out where the file's size decides the bits", self.quantize)
         trains = self.epochs is not None or self.fine_tune is not None or self.centroids is not None
         named = self.task is not None or not trains
         require(named, "task", "given for epochs or a training to mean anything", self.task)
@@ -77,6 +85,8 @@ def from_mapping(data: Mapping[str, Any]) -> Recipe:
         if isinstance(value, Mapping):
             plain[section] = {**value, **_parsed(value, key, parse)}
     _require_known(plain, Recipe, "recipe")
+    if isinstance(plain.get("budget"), int):
+        plain["budget"] = {"target_bytes": plain["budget"]}
     for section, cls in _SECTIONS.items():
         if isinstance(plain.get(section), Mapping):
             _require_known(plain[section], cls, section)

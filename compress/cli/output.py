@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 Packed = Annotated[
     Path | None,
     typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
+]
+Coder = Annotated[
+    str,
+    typer.Option(
+        metavar="huffman|best", help="Of codes and positions; best is smaller and slower to open."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -75,6 +81,15 @@ def tell_packed(target: Path, before: int, after: int, *, as_json: bool) -> None
         print_json({"file": str(target), "source_bytes": before, "artifact_bytes": after})
     else:
         typer.echo(f"{target}: {size(before)} to {size(after)}, {before / after:.2f}x")
+
+
+def coder(name: str) -> Literal["huffman", "best"]:
+    """Return the coder of a name; raise `BadParameter` where there is none."""
+    match name:
+        case "huffman" | "best":
+            return name
+        case _:
+            raise typer.BadParameter(f"--coder must be huffman or best, got {name!r}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

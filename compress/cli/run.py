@@ -25,9 +25,9 @@ _INTERRUPTED = 130  # as shells count: 128 + SIGINT
 _HELP = recipes.documented(recipes.Recipe)
 
 
-def _option(name: str, show: str) -> Any:  # noqa: ANN401  (what typer takes)
+def _option(name: str, show: str, flag: str | None = None) -> Any:  # noqa: ANN401  (what typer takes)
     text = _HELP[name][:1].upper() + _HELP[name][1:] + "."
-    return typer.Option(f"--{name}", metavar=show, help=text, show_default=False)
+    return typer.Option(f"--{flag or name}", metavar=show, help=text, show_default=False)
 
 
 def command(
@@ -37,6 +37,8 @@ def command(
     data: Annotated[str | None, _option("data", "DIR")] = None,
     prune: Annotated[str | None, _option("prune", "S|KIND=S,…")] = None,
     quantize: Annotated[str | None, _option("quantize", "Nbit|KIND=Nbit,…")] = None,
+    target_bytes: Annotated[int | None, _option("budget", "N", "target-bytes")] = None,
+    coder: Annotated[str | None, _option("coder", "huffman|best")] = None,
     epochs: Annotated[int | None, _option("epochs", "N")] = None,
     seed: Annotated[int | None, _option("seed", "N")] = None,
     device: Annotated[str | None, _option("device", "auto|cpu|cuda")] = None,
@@ -56,7 +58,8 @@ def command(
     """Take a named network to a compressed file, measured step by step."""
     given = {
         "model": model, "weights": weights, "task": task, "data": data, "prune": prune,
-        "quantize": quantize, "epochs": epochs, "seed": seed, "device": device,
+        "quantize": quantize, "budget": target_bytes, "coder": coder, "epochs": epochs,
+        "seed": seed, "device": device,
     }  # fmt: skip
     chosen = _recipe(recipe, {key: value for key, value in given.items() if value is not None})
     folder = out or Path("runs") / chosen.model
@@ -87,7 +90,7 @@ def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
     return recipes.from_mapping(data)
 
 
-_NUMBER = {"prune": "sparsity", "quantize": "bits"}
+_NUMBER = {"prune": "sparsity", "quantize": "bits", "budget": "target_bytes"}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class Huffman:
         sizes = np.zeros(-(-len(symbols) // CHUNK), np.int64)
         out = np.empty(self.n_bits(counts) // 8 + len(sizes) + 8, np.uint8)
         written = bits.encode_huffman(symbols, _codewords(lengths), CHUNK, out, sizes)
-        return sizes[:-1].astype("<u4").tobytes() + out[:written].tobytes()
+        return b"".join([sizes[:-1].astype("<u4").data, out[:written].data])
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
         """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
@@ -160,6 +161,11 @@ def _table(lengths: NDArray[np.uint8]) -> NDArray[np.uint32]:
     sizes = lengths[order].astype(np.int64)
     entries = (order | sizes << bits.LENGTH_SHIFT).astype(np.uint32)
     by_code = np.repeat(entries, 1 << (table_bits - sizes))
-    first_low = _reverse(np.arange(1 << table_bits).astype(np.uint16)) >> np.uint16(16 - table_bits)
-    table: NDArray[np.uint32] = by_code[first_low]
+    table: NDArray[np.uint32] = by_code[_reversed(table_bits)]
     return table
+
+
+@cache
+def _reversed(n_bits: int) -> NDArray[np.uint16]:
+    """Return all numbers of so many bits, each with its bits reversed."""
+    return _reverse(np.arange(1 << n_bits).astype(np.uint16)) >> np.uint16(16 - n_bits)

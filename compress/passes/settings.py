@@ -9,6 +9,7 @@ from compress.errors import require
 from compress.passes.targets import Targets, require_bits, require_sparsities
 
 Scope = Literal["lamp", "global", "uniform"]
+Importance = Literal["none", "layer", "weight"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +42,23 @@ class ShareSettings:
 
     def __post_init__(self) -> None:
         require_bits(self.bits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettings:
+    """Weight sharing after training, with the bits of each layer chosen for a size of the file."""
+
+    target_bytes: int  #: what the file that ships may take on disk, all included
+    max_bits: int = 8  #: of a code, in [2, 14]
+    #: what a squared error counts: the same in all weights, or the Fisher information, in a layer's
+    #: mean or weight by weight; it needs samples to train on
+    importance: Importance = "none"
+    samples: int = 200  #: training samples that the Fisher information is taken from
+    #: training samples whose channel means are kept by moving biases, 0 to leave biases alone
+    corrected: int = 64
+
+    def __post_init__(self) -> None:
+        require(self.target_bytes > 0, "target_bytes", "above 0", self.target_bytes)
+        require(2 <= self.max_bits <= 14, "max_bits", "in [2, 14]", self.max_bits)
+        require(self.samples > 0, "samples", "above 0", self.samples)
+        require(self.corrected >= 0, "corrected", "0 or more", self.corrected)

@@ -83,7 +83,7 @@ def share(model: nn.Module, settings: ShareSettings, *, seed: int) -> tuple[nn.M
         with torch.no_grad():
             shared.write(weight.parameter.data)
         constraints.by_name[weight.name] = shared
-        layers.append(_shared_layer(weight, bits, shared))
+        layers.append(shared_layer(weight, bits, shared))
     return model, ShareReport(tuple(layers), tuple(skipped))
 
 
@@ -104,7 +104,14 @@ def _shared(weight: Weight, bits: int, init: Init, seed: int) -> Shared:
     )
 
 
-def _shared_layer(weight: Weight, bits: int, shared: Shared) -> SharedLayer:
+def shared_layer(weight: Weight, bits: int, shared: Shared) -> SharedLayer:
+    """Return what a weight became.
+
+    Args:
+        weight: that is shared.
+        bits: of a code.
+        shared: its codes and codebook.
+    """
     parameter = weight.parameter.detach()
     centroids = shared.codebook.detach().to(parameter.dtype)
     return SharedLayer(

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from compress.artifact import convert, published
+from compress.artifact.archive import Coder
 from compress.errors import DataError, FormatError, UnsupportedLayerError
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
@@ -20,13 +21,13 @@ from compress.pipeline.subject import Subject
 
 # Caffe's input: BGR from 0 to 255 less the mean of ImageNet. The channels of the first layer are
 # turned round instead, so that the file takes RGB.
-_PREPROCESSING: Mapping[str, Any] = {
+PREPROCESSING: Mapping[str, Any] = {
     "mode": "RGB", "resize": 256, "crop": [227, 227], "scale": 1.0,
     "mean": [123.0, 117.0, 104.0], "std": [1.0],
 }  # fmt: skip
 
 
-def import_net(source: Path, subject: Subject, target: Path) -> None:
+def import_net(source: Path, subject: Subject, target: Path, *, coder: Coder = "huffman") -> None:
     """Read Song Han's format into a compressed file; the weights keep their bits.
 
     Raises:
@@ -34,14 +35,35 @@ def import_net(source: Path, subject: Subject, target: Path) -> None:
         UnsupportedLayerError: when the network has weights that the format does not know.
     """
     model = subject.build()
-    _as_published(model, subject.name)
+    load_net(source, model, subject.name)
+    size: Any = PREPROCESSING["crop"]
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / f"{subject.name}.onnx"
+        export(model, [torch.zeros(2, 3, *size)], plain, OnnxSettings())
+        facts = {"model": subject.name, "preprocessing": dict(PREPROCESSING)}
+        convert.pack(plain, target, facts, coder=coder)
+
+
+def load_net(source: Path, model: nn.Module, name: str) -> None:
+    """Make a model the network that was published in Song Han's format, weights bit for bit.
+
+    Args:
+        source: the published file.
+        model: the network of the zoo, changed in place.
+        name: of the network.
+
+    Raises:
+        DataError: when the file cannot be read or is not of this network.
+        UnsupportedLayerError: when the network has weights that the format does not know.
+    """
+    _as_published(model, name)
     weights = weights_of(model)[0]
     if any(weight.kind not in ("conv", "fc") for weight in weights):
-        raise UnsupportedLayerError(f"{subject.name} has other layers than conv and fc")
+        raise UnsupportedLayerError(f"{name} has other layers than conv and fc")
     parameters = dict(model.named_parameters())
     for weight in weights:
         if f"{weight.module}.bias" not in parameters:
-            raise UnsupportedLayerError(f"{weight.module} of {subject.name} must have a bias")
+            raise UnsupportedLayerError(f"{weight.module} of {name} must have a bias")
     try:
         data = source.read_bytes()
     except OSError as error:
@@ -49,18 +71,12 @@ def import_net(source: Path, subject: Subject, target: Path) -> None:
     try:
         layers = list(published.decode(data, [tuple(w.parameter.shape) for w in weights]))
     except FormatError as error:
-        raise DataError(f"{source} does not hold {subject.name}: {error}") from error
+        raise DataError(f"{source} does not hold {name}: {error}") from error
     for place, (weight, (values, biases)) in enumerate(zip(weights, layers, strict=True)):
         first = place == 0 and values.shape[1] == 3
         turned = values[:, ::-1].copy() if first else values
         weight.parameter.data = torch.from_numpy(np.ascontiguousarray(turned))
         parameters[f"{weight.module}.bias"].data = torch.from_numpy(biases)
-    size: Any = _PREPROCESSING["crop"]
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / f"{subject.name}.onnx"
-        export(model, [torch.zeros(2, 3, *size)], plain, OnnxSettings())
-        facts = {"model": subject.name, "preprocessing": dict(_PREPROCESSING)}
-        convert.pack(plain, target, facts)
 
 
 def _as_published(model: nn.Module, name: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import io
 import logging
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from compress import files
@@ -22,16 +24,19 @@ from compress.errors import SettingsError
 from compress.export.onnx import export
 from compress.measure import accuracy, size
 from compress.measure.parity import difference
+from compress.passes.budget import share_to_size
 from compress.passes.prune import OnStep, PruneReport, prune
+from compress.passes.settings import BudgetSettings
 from compress.passes.share import ShareReport, share
 from compress.passes.weights import weights_of
-from compress.pipeline import dense, examples, outcome
+from compress.pipeline import dense, examples, outcome, published
 from compress.pipeline.subject import Data, Subject, load_data
 from compress.pipeline.work import Work
 from compress.recipe import Recipe
 from compress.report.data import MAX_HISTOGRAMS, Report, histogram
 from compress.runtime import load
 from compress.training import checkpoint
+from compress.training.data import permutation
 from compress.training.evaluate import accuracy as torch_accuracy
 from compress.training.fit import FitReport, fit
 from compress.training.settings import TrainSettings
@@ -102,7 +107,7 @@ class _Run:
         self.recipe, self.subject, self.source = recipe, subject, source
         self.out, self.work, self.notify = out, work, notify
         self.device = _device(recipe.device)
-        self.data = load_data(subject, published=source == "pretrained")
+        self.data = load_data(subject, self._preprocessing())
         self.model: nn.Module | None = None
         self.onnx = out / f"{subject.name}.onnx"
         self.file = out / f"{subject.name}.safetensors"
@@ -112,7 +117,7 @@ class _Run:
         stages: list[tuple[str, Callable[[dict[str, Any]], None]]] = [("dense", self.dense)]
         if self.recipe.prune is not None:
             stages.append(("prune", self.prune))
-        if self.recipe.quantize is not None:
+        if self.recipe.quantize is not None or self.recipe.budget is not None:
             stages.append(("share", self.share))
         stages += [("export", self.export), ("pack", self.pack), ("check", self.check)]
         for position, (name, act) in enumerate(stages):
@@ -160,7 +165,7 @@ class _Run:
     def export(self, record: dict[str, Any]) -> None:
         """Write the ONNX file, and what torch makes of the examples."""
         model = self._model.cpu()
-        inputs = examples.inputs_of(self.subject, self.data, self.recipe.seed)
+        inputs = self._inputs()
         outputs = examples.outputs_of(model, inputs)
         record["histograms"] = _histograms(model)
         record["centroids"] = {
@@ -173,25 +178,14 @@ class _Run:
         record["unchanged"] = {skipped.name: skipped.reason for skipped in unchanged}
         self.work.save_arrays("inputs", {str(i): array for i, array in enumerate(inputs)})
         self.work.save_arrays("outputs", {str(i): array for i, array in enumerate(outputs)})
-        fixed = {"dynamic_batch": False} if self.subject.batch is not None else {}
-        export(
-            model,
-            [torch.from_numpy(array) for array in inputs],
-            self.onnx,
-            replace(self.recipe.onnx, **fixed),
-            input_names=[given.name for given in self.subject.inputs],
-            output_names=examples.output_names(len(outputs)),
-        )
+        self._export(model, inputs, len(outputs), self.onnx)
         self.model = None  # the ONNX file holds it from here on
         del model
         gc.collect()
 
     def pack(self, record: dict[str, Any]) -> None:
         """Code the ONNX file."""
-        facts: dict[str, Any] = {"model": self.subject.name}
-        if self.data is not None:
-            facts |= self.data.facts | {"task": self.data.task.name}
-        convert.pack(self.onnx, self.file, facts)
+        convert.pack(self.onnx, self.file, self._facts(), coder=self.recipe.coder)
         record["size_bytes"] = self.file.stat().st_size
 
     def check(self, record: dict[str, Any]) -> None:
@@ -228,13 +222,75 @@ class _Run:
         return pruned, train is not None
 
     def _share(self) -> tuple[ShareReport, bool]:
-        """Share weights, then train the centroids where there is data to train on; was there?"""
+        """Share weights, then train the centroids where there is data to train on; was there?
+
+        For a size of the file nothing is trained: centroids are rounded to be small.
+        """
+        if self.recipe.budget is not None:
+            return self._share_to_size(self.recipe.budget), False
         assert self.recipe.quantize is not None
         _, shared = share(self._model, self.recipe.quantize, seed=self.recipe.seed)
         train = self._training("share", self.recipe.centroids)
         if train is not None:
             self._fit("share", self._model, train, None)
         return shared, train is not None
+
+    def _share_to_size(self, settings: BudgetSettings) -> ShareReport:
+        data, samples = self.data, None
+        if data is not None and data.train is not None:
+            wanted = min(max(settings.samples, settings.corrected), len(data.train))
+            chosen = permutation(len(data.train), self.recipe.seed)[:wanted]
+            samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
+        inputs = self._inputs()
+        n_outputs = len(examples.outputs_of(self._model, inputs))
+
+        def file_bytes(model: nn.Module) -> int:
+            with tempfile.TemporaryDirectory() as folder:
+                plain, packed = Path(folder) / self.onnx.name, Path(folder) / self.file.name
+                self._export(model, inputs, n_outputs, plain)
+                convert.pack(plain, packed, self._facts(), coder=self.recipe.coder)
+                return packed.stat().st_size
+
+        _, shared = share_to_size(
+            self._model.cpu(),
+            settings,
+            file_bytes=file_bytes,
+            samples=samples,
+            seed=self.recipe.seed,
+        )
+        return shared
+
+    def _export(
+        self, model: nn.Module, inputs: Sequence[NDArray[Any]], n_outputs: int, path: Path
+    ) -> None:
+        fixed = {"dynamic_batch": False} if self.subject.batch is not None else {}
+        export(
+            model,
+            [torch.from_numpy(array) for array in inputs],
+            path,
+            replace(self.recipe.onnx, **fixed),
+            input_names=[given.name for given in self.subject.inputs],
+            output_names=examples.output_names(n_outputs),
+        )
+
+    def _inputs(self) -> list[NDArray[Any]]:
+        return examples.inputs_of(self.subject, self.data, self.recipe.seed)
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what the file tells beside the network."""
+        if self.data is None:
+            return {"model": self.subject.name}
+        return {"model": self.subject.name, **self.data.facts, "task": self.data.task.name}
+
+    def _preprocessing(self) -> Mapping[str, object] | None:
+        """Return what the weights were trained on; None for the task's own."""
+        match self.source:
+            case "pretrained":
+                return self.subject.preprocessing
+            case Path(suffix=".net"):
+                return published.PREPROCESSING
+            case _:
+                return None
 
     def _recover(self, done: list[str], stage: str) -> None:
         """Bring the model to where the stages that are done left it, after a resume."""
@@ -268,6 +324,8 @@ class _Run:
                     self.subject.load_pretrained(model)
             case "trained":
                 self._train_baseline(model)
+            case Path(suffix=".net") as path:
+                published.load_net(path, model, self.subject.name)
             case path:
                 dense.weights_file(path, model)
         return model

@@ -64,12 +64,12 @@ class Data:
         return {"preprocessing": self.preprocessing.to_json(), "labels": list(self.classes)}
 
 
-def load_data(subject: Subject, *, published: bool) -> Data | None:
+def load_data(subject: Subject, preprocessing: Mapping[str, object] | None) -> Data | None:
     """Load the subject's task, if it has one.
 
     Args:
         subject: the network and its task.
-        published: whether the weights are the published ones, with their own preprocessing.
+        preprocessing: what the weights were trained on; None for the task's own.
 
     Raises:
         DataError: when the task has no part to measure on, or the network takes no images.
@@ -77,9 +77,7 @@ def load_data(subject: Subject, *, published: bool) -> Data | None:
     task, root = subject.task, subject.root
     if task is None:
         return None
-    if published and subject.preprocessing is not None:
-        preprocessing = subject.preprocessing
-    else:
+    if preprocessing is None:
         preprocessing = task.preprocessing(_image_shape(subject, task))
     test = task.load("test", root)
     if test is None:

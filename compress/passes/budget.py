@@ -1,0 +1,194 @@
+"""Weight sharing for a size of the file: one price of a bit for all layers, found by bisection.
+
+A layer in which errors cost more, or whose weights are spread wider, gets more bits at the same
+price; that is what makes the sum of errors least for the sum of bits.
+
+Sources: Choi, El-Khamy & Lee 2016, arXiv:1612.01543, sec. 5 (entropy-constrained sharing, Fisher
+weights); Shoham & Gersho 1988 (one slope for all).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from compress.constraints import Shared, constraints_of
+from compress.errors import SettingsError
+from compress.kernels.rate import Quantized, quantize
+from compress.passes.correct import channel_means, correct_biases
+from compress.passes.importance import fisher_diagonal
+from compress.passes.settings import BudgetSettings
+from compress.passes.share import ShareReport, shared_layer
+from compress.passes.weights import Weight, weights_of
+
+_TRIES = 6  # at the size of the real file
+_NEAR = 0.995  # of the target is near enough
+_CENTROID_BITS = 10  # about what one takes in the file
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    weight: Weight
+    values: Values  #: before sharing, shape `(n,)`
+    importance: Values | None
+
+
+def share_to_size(
+    model: nn.Module,
+    settings: BudgetSettings,
+    *,
+    file_bytes: Callable[[nn.Module], int],
+    samples: Tensor | None,
+    seed: int,
+) -> tuple[nn.Module, ShareReport]:
+    """Share a model's weights in place, as well as a size of the file allows.
+
+    A weight that is zero stays zero; others may become zero.
+
+    Args:
+        model: the model, pruned or not.
+        settings: the size, and how errors count.
+        file_bytes: the size of the file that a model makes.
+        samples: inputs of the training part, shape `(n, …)`; None where there are none.
+        seed: of the labels that the Fisher information is drawn from.
+
+    Raises:
+        SettingsError: when the size cannot be reached, or samples are needed and there are none.
+        DataError: when weights are not finite.
+    """
+    if samples is None and settings.importance != "none":
+        raise SettingsError(
+            f"importance {settings.importance} needs a task with a training part; give --task"
+        )
+    constraints_of(model).apply(model)
+    weights, skipped = weights_of(model)
+    layers = _layers(model, weights, settings, samples, seed)
+    chosen = samples[: settings.corrected] if samples is not None else None
+    means = channel_means(model, chosen) if chosen is not None and len(chosen) else {}
+    biases = {name: held.clone() for name, held in model.state_dict().items() if held.ndim == 1}
+
+    def apply(found: Mapping[str, Quantized]) -> int:
+        """Make the model what was found; return the size of its file."""
+        for layer in layers:
+            _write(model, layer, found[layer.weight.name])
+        model.load_state_dict(biases, strict=False)
+        if means:
+            assert chosen is not None
+            correct_biases(model, chosen, means)
+        return file_bytes(model)
+
+    _search(layers, settings, apply)
+    shared = [shared_layer(w, settings.max_bits, _shared_of(model, w)) for w in weights]
+    return model, ShareReport(tuple(shared), tuple(skipped))
+
+
+def _layers(
+    model: nn.Module,
+    weights: list[Weight],
+    settings: BudgetSettings,
+    samples: Tensor | None,
+    seed: int,
+) -> list[_Layer]:
+    fisher: dict[str, Tensor] = {}
+    if settings.importance != "none":
+        assert samples is not None
+        fisher = fisher_diagonal(model, weights, samples[: settings.samples], seed=seed)
+    layers = []
+    for weight in weights:
+        held = fisher.get(weight.name)
+        if held is not None and settings.importance == "layer":
+            held = torch.full_like(held, float(held.mean()))
+        importance = None if held is None else held.float().cpu().reshape(-1).numpy()
+        layers.append(_Layer(weight, weight.values().copy(), importance))
+    return layers
+
+
+def _search(
+    layers: list[_Layer],
+    settings: BudgetSettings,
+    apply: Callable[[Mapping[str, Quantized]], int],
+) -> None:
+    """Find the lowest price whose file fits; the entropy stands for the file on the way there."""
+    target = settings.target_bytes
+    rest = 0.0  # what the file takes beside the entropy of the codes: learned from real files
+    best: tuple[int, Mapping[str, Quantized]] | None = None
+    smallest = 0
+    for _ in range(_TRIES):
+        found = _at_size(layers, settings.max_bits, target - rest)
+        smallest = apply(found)
+        if smallest <= target and (best is None or smallest > best[0]):
+            best = smallest, found
+        if _NEAR * target <= smallest <= target:
+            return
+        rest += max(smallest - target, smallest - (1 + _NEAR) / 2 * target)
+    if best is None:
+        raise SettingsError(
+            f"target_bytes must be a size that can be reached, got {target}; "
+            f"the smallest file that was found takes {smallest} bytes"
+        )
+    apply(best[1])
+
+
+def _at_size(layers: list[_Layer], max_bits: int, n_bytes: float) -> Mapping[str, Quantized]:
+    """Quantize all layers at the lowest price at which their entropy is at most `n_bytes`."""
+    squares = sum(float(np.square(layer.values, dtype=np.float64).sum()) for layer in layers)
+    count = sum(int(np.count_nonzero(layer.values)) for layer in layers)
+    mean = _mean_importance(layers)
+    high = np.log(max(mean * squares / max(count, 1), 1e-30)) + 3  # nearly all becomes zero
+    low = high - 30  # far below what float32 tells apart
+    found = _at_price(layers, max_bits, np.exp(high))
+    for _ in range(18):
+        middle = (low + high) / 2
+        tried = _at_price(layers, max_bits, np.exp(middle))
+        if _entropy_bytes(tried) <= n_bytes:
+            high, found = middle, tried
+        else:
+            low = middle
+        if abs(_entropy_bytes(found) / max(n_bytes, 1) - 1) < (1 - _NEAR) / 4:
+            break
+    return found
+
+
+def _mean_importance(layers: list[_Layer]) -> float:
+    known = [layer.importance for layer in layers if layer.importance is not None]
+    return float(np.mean([held.mean() for held in known])) if known else 1.0
+
+
+def _at_price(layers: list[_Layer], max_bits: int, price: float) -> Mapping[str, Quantized]:
+    def one(layer: _Layer) -> Quantized:
+        with layer.weight.named_errors():
+            return quantize(layer.values, layer.importance, price, (1 << max_bits) - 1)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(one, layers))
+    return {layer.weight.name: q for layer, q in zip(layers, found, strict=True)}
+
+
+def _entropy_bytes(found: Mapping[str, Quantized]) -> float:
+    return sum(q.bits + _CENTROID_BITS * len(q.centroids) for q in found.values()) / 8
+
+
+def _write(model: nn.Module, layer: _Layer, found: Quantized) -> None:
+    parameter = layer.weight.parameter
+    shared = Shared(
+        torch.from_numpy(found.codes).view(parameter.shape).to(parameter.device),
+        torch.from_numpy(found.centroids).to(parameter.device),
+    )
+    with torch.no_grad():
+        shared.write(parameter.data)
+    constraints_of(model).by_name[layer.weight.name] = shared
+
+
+def _shared_of(model: nn.Module, weight: Weight) -> Shared:
+    held = constraints_of(model).by_name[weight.name]
+    assert isinstance(held, Shared)
+    return held
