@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from compress.errors import require
+from compress.errors import DataError, require
 
 Values = NDArray[np.float32]
 Number = Any  # a scalar of a compiled function
@@ -49,12 +49,17 @@ def quantize(
         price: squared error that one bit is worth, above 0.
         max_centroids: at most, in [1, 32767].
 
+    Raises:
+        DataError: when values are not finite.
+
     >>> found = quantize(np.float32([0, 1, 1.01, -1, 0.001]), None, 0.01, 7)
     >>> found.codes.tolist(), found.centroids.round(2).tolist()
     ([-1, 1, 1, 0, -1], [-1.0, 1.0])
     """
     require(price > 0, "price", "above 0", price)
     require(1 <= max_centroids < 1 << 15, "max_centroids", "in [1, 32767]", max_centroids)
+    if len(values) and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+        raise DataError("values must be finite, got NaN or infinity among them")
     weights = np.ones(1, np.float32) if importance is None else importance
     codes = np.empty(len(values), np.int16)
     grid = _grid(values, importance, price, max_centroids)
@@ -99,7 +104,7 @@ def _updated(
     moved = np.where(masses > 0, moments / np.maximum(masses, 1e-300), grid)
     moved[is_zero] = 0
     keep = (counts > 0) | is_zero
-    moved, frequency = moved[keep], np.maximum(counts[keep], 0.5) / counts.sum()
+    moved, frequency = moved[keep], np.maximum(counts[keep], 0.5) / max(counts.sum(), 1)
     order = np.argsort(moved, kind="stable")
     return moved[order], -price * np.log2(frequency[order])
 

@@ -1,0 +1,131 @@
+"""Sharing to a size, the importance of weights and the correction of biases."""
+
+from __future__ import annotations
+
+import copy
+import lzma
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from compress.constraints import Shared, constraints_of
+from compress.errors import SettingsError
+from compress.passes.budget import share_to_size
+from compress.passes.correct import channel_means, correct_biases
+from compress.passes.importance import fisher_diagonal
+from compress.passes.settings import BudgetSettings
+from compress.passes.weights import weights_of
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 12, 3, bias=False), nn.BatchNorm2d(12),
+        nn.ReLU(), nn.Flatten(), nn.Linear(12 * 16, 40), nn.ReLU(), nn.Linear(40, 5),
+    ).eval()  # fmt: skip
+
+
+SAMPLES = torch.rand(32, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def file_bytes(model):
+    """Stand for a file that ships: what LZMA makes of all parameters."""
+    held = b"".join(t.detach().numpy().tobytes() for t in model.state_dict().values())
+    return len(lzma.compress(held))
+
+
+def error(model, other):
+    with torch.inference_mode():
+        return float((model(SAMPLES) - other(SAMPLES)).square().mean())
+
+
+@pytest.mark.parametrize("importance", ["none", "layer", "weight"])
+@pytest.mark.parametrize("target", [3_000, 6_000])
+def test_the_file_has_the_size(importance, target):
+    model = network()
+    _, report = share_to_size(
+        model,
+        BudgetSettings(target_bytes=target, importance=importance),
+        file_bytes=file_bytes,
+        samples=SAMPLES,
+        seed=0,
+    )
+    assert 0.8 * target < file_bytes(model) <= target
+    assert [layer.name for layer in report.layers] == [w.name for w in weights_of(model)[0]]
+    for name, shared in constraints_of(model).by_name.items():
+        assert isinstance(shared, Shared)
+        values = model.get_parameter(name).detach().numpy()
+        known = np.append(shared.codebook.detach().numpy(), 0)
+        np.testing.assert_array_equal(values, known[shared.codes.numpy()])
+
+
+def test_more_bytes_err_less_and_zeros_stay():
+    model = network()
+    with torch.no_grad():
+        model[6].weight[model[6].weight.abs() < 0.03] = 0
+    zero = (model[6].weight == 0).clone()
+    errors = []
+    for target in (2_000, 3_000, 5_000):
+        changed = copy.deepcopy(model)
+        settings = BudgetSettings(target_bytes=target)
+        share_to_size(changed, settings, file_bytes=file_bytes, samples=SAMPLES, seed=0)
+        errors.append(error(model, changed))
+        assert (changed[6].weight[zero] == 0).all()
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_a_size_that_cannot_be_reached():
+    settings = BudgetSettings(target_bytes=100)
+    with pytest.raises(SettingsError, match=r"target_bytes must be .* got 100; the smallest file"):
+        share_to_size(network(), settings, file_bytes=file_bytes, samples=None, seed=0)
+
+
+def test_importance_needs_samples():
+    settings = BudgetSettings(target_bytes=3_000, importance="layer")
+    with pytest.raises(SettingsError, match="importance layer needs a task with a training part"):
+        share_to_size(network(), settings, file_bytes=file_bytes, samples=None, seed=0)
+
+
+def test_fisher_is_that_of_softmax_regression():
+    """For scores W x the information of W[k, j] is the mean of p_k (1 - p_k) x_j^2."""
+    torch.manual_seed(0)
+    model, samples = nn.Sequential(nn.Linear(4, 3, bias=False)), torch.randn(4000, 4)
+    found = fisher_diagonal(model, weights_of(model)[0], samples, seed=0)["0.weight"]
+    p = model(samples).softmax(1)
+    exact = ((p * (1 - p)).T @ samples.square() / len(samples)).detach()
+    assert (found / exact - 1).abs().max() < 0.15
+    assert model[0].weight.grad is None
+
+
+def test_fisher_of_other_outputs_is_the_gauss_newton_diagonal():
+    torch.manual_seed(0)
+    model, samples = nn.Sequential(nn.Conv1d(1, 2, 1, bias=False)), torch.randn(4000, 1, 3)
+    found = fisher_diagonal(model, weights_of(model)[0], samples, seed=0)["0.weight"]
+    exact = samples.square().sum((1, 2)).mean()
+    assert (found / exact - 1).abs().max() < 0.15
+
+
+def test_biases_take_a_shift_back():
+    model, changed = network(), network()
+    with torch.no_grad():
+        for place in (0, 2, 6, 8):
+            changed[place].weight += 0.02  # a shift that grows with the inputs' means
+    means = channel_means(model, SAMPLES)
+    before = error(model, changed)
+    assert correct_biases(changed, SAMPLES, means) == 4
+    assert error(model, changed) < 0.2 * before
+    again = channel_means(changed, SAMPLES)
+    for name in ("0", "6", "8"):
+        torch.testing.assert_close(again[name], means[name], rtol=0, atol=1e-5)
+    centred = [again["3"] - changed[3].running_mean, means["3"] - model[3].running_mean]
+    torch.testing.assert_close(*centred, rtol=0, atol=1e-5)
+
+
+def test_what_does_not_change_keeps_its_biases():
+    model = network()
+    kept = copy.deepcopy(model.state_dict())
+    correct_biases(model, SAMPLES, channel_means(model, SAMPLES))
+    for name, held in model.state_dict().items():
+        torch.testing.assert_close(held, kept[name], rtol=0, atol=1e-6)
