@@ -26,7 +26,8 @@ for package in ("artifact", "codecs", "kernels", "runtime", "measure", "cli", "r
     for found in pkgutil.iter_modules(held.__path__, held.__name__ + "."):
         importlib.import_module(found.name)
 for found in pkgutil.walk_packages(zoo.__path__, "zoo."):
-    importlib.import_module(found.name)
+    if not found.name.startswith("zoo.networks."):  # imported where a network is built
+        importlib.import_module(found.name)
 """
 
 

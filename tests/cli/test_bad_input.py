@@ -34,7 +34,7 @@ def run(out: Path, *words: str | Path) -> Outcome:
     [
         (
             ("--model", "resnet5"),
-            "model must be a known name, got 'resnet5'; the nearest are resnet50",
+            "model must be a known name, got 'resnet5'; the nearest are resnet56",
         ),
         (("--model", "lenet"), "lenet-5"),
         (("--model", "../x"), "model must be a name, got '../x'"),

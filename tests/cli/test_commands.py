@@ -285,7 +285,7 @@ codes = [
     run("predict", file, "--input", image),
     run("inspect", file), run("verify", file), run("unpack", file, "-o", folder + "/back.onnx"),
     run("pack", folder + "/back.onnx", "-o", folder + "/again.safetensors"),
-    run("zoo"), run("doctor"),
+    run("zoo", "--json"), run("doctor"),
 ]
 assert "torch" not in sys.modules
 print(codes)

@@ -67,6 +67,7 @@ def test_json_has_the_fields_that_are_promised_in_their_order(lenet):
         "dense",
         "graph",
         "header",
+        "files",
     ]
     assert sum(document["ledger"].values()) == document["artifact_bytes"] == 26_412
     assert document["ratio"] == 1_066_440 / 26_412
