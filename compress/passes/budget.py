@@ -73,7 +73,7 @@ def share_to_size(
     weights, skipped = weights_of(model)
     layers = _layers(model, weights, settings, samples, seed)
     chosen = samples[: settings.corrected] if samples is not None else None
-    means = channel_means(model, chosen) if chosen is not None and len(chosen) else {}
+    means = channel_means(model, chosen) if chosen is not None and len(chosen) else ()
     biases = {name: held.clone() for name, held in model.state_dict().items() if held.ndim == 1}
 
     def apply(found: Mapping[str, Quantized]) -> int:

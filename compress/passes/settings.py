@@ -55,7 +55,7 @@ class BudgetSettings:
     importance: Importance = "none"
     samples: int = 200  #: training samples that the Fisher information is taken from
     #: training samples whose channel means are kept by moving biases, 0 to leave biases alone
-    corrected: int = 64
+    corrected: int = 200
 
     def __post_init__(self) -> None:
         require(self.target_bytes > 0, "target_bytes", "above 0", self.target_bytes)

@@ -112,11 +112,11 @@ def test_biases_take_a_shift_back():
     with torch.no_grad():
         for place in (0, 2, 6, 8):
             changed[place].weight += 0.02  # a shift that grows with the inputs' means
-    means = channel_means(model, SAMPLES)
+    (means,) = found = channel_means(model, SAMPLES)
     before = error(model, changed)
-    assert correct_biases(changed, SAMPLES, means) == 4
+    assert correct_biases(changed, SAMPLES, found) == 4
     assert error(model, changed) < 0.2 * before
-    again = channel_means(changed, SAMPLES)
+    (again,) = channel_means(changed, SAMPLES)
     for name in ("0", "6", "8"):
         torch.testing.assert_close(again[name], means[name], rtol=0, atol=1e-5)
     centred = [again["3"] - changed[3].running_mean, means["3"] - model[3].running_mean]
@@ -129,3 +129,16 @@ def test_what_does_not_change_keeps_its_biases():
     correct_biases(model, SAMPLES, channel_means(model, SAMPLES))
     for name, held in model.state_dict().items():
         torch.testing.assert_close(held, kept[name], rtol=0, atol=1e-6)
+
+
+def test_batches_of_samples_are_averaged():
+    samples = torch.rand(150, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+    model, changed = network(), network()
+    with torch.no_grad():
+        changed[6].weight += 0.02
+    means = channel_means(model, samples)
+    assert len(means) == 3
+    correct_biases(changed, samples, means)
+    with torch.inference_mode():
+        shift = (changed(samples) - model(samples)).mean(0)
+    assert shift.abs().max() < 0.01
