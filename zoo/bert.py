@@ -84,7 +84,7 @@ ENTRIES = (
     Entry("electra-small",    "bert", _SOURCES["electra"],     _text(30_522),         13_483_008,   1_312_817_152, "text-encoder", "arXiv:2003.10555"),
     Entry("spanbert-base",    "bert", _SOURCES["spanbert"],    _text(28_996),        108_310_272,  11_174_215_680, "text-encoder", "arXiv:1907.10529"),
     Entry("xlnet-base",       "bert", _SOURCES["xlnet"],       tokens(128, 32_000),  116_718_336,  13_287_555_072, "text-encoder", "arXiv:1906.08237"),
-    Entry("longformer-base",  "bert", _SOURCES["longformer"],  _text(50_265, 1024),  148_659_456, 101_469_192_192, "text-encoder", "arXiv:2004.05150"),
+    Entry("longformer-base",  "bert", _SOURCES["longformer"],  _text(50_265, 512),   148_659_456,  49_526_931_456, "text-encoder", "arXiv:2004.05150"),
     Entry("xlm-mlm-en",       "bert", _SOURCES["xlm"],         _text(64_139),        141_784_064,   9_865_003_008, "text-encoder", "arXiv:1901.07291"),
     Entry("xlm-roberta-base", "bert", _SOURCES["xlm-roberta"], _text(250_002),       278_043_648,  11_174_215_680, "text-encoder", "arXiv:1911.02116"),
     Entry("all-minilm-l6-v2", "bert", _SOURCES["minilm"],      _text(30_522),         22_713_216,   1_434_599_424, "stsb",         "arXiv:1908.10084"),
