@@ -99,6 +99,52 @@ def _kmeans() -> str:
     )
 
 
+def _huffman() -> str:
+    rows = results_file.read("huffman")
+    return _table(
+        (
+            "codes", "symbols", "codec", "threads", "entropy, bits", "stored, bits",
+            "encode, M symbols/s", "decode, M symbols/s",
+        ),
+        (
+            (
+                row["data"],
+                f"{int(row['symbols']):,}",
+                row["codec"],
+                row["threads"],
+                f"{float(row['entropy_bits']):.3f}",
+                f"{float(row['bits_per_symbol']):.3f}",
+                f"{float(row['encode_msymbols_s']):,.0f}",
+                f"{float(row['decode_msymbols_s']):,.0f}",
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _codec() -> str:
+    return _table(
+        (
+            "weights", "codec", "threads", "bytes", "ratio", "encode, MB/s", "decode, MB/s",
+            "peak memory to encode", "to decode",
+        ),
+        (
+            (
+                row["data"],
+                row["codec"],
+                row["threads"],
+                f"{int(row['bytes']):,}",
+                f"{float(row['ratio']):.2f}x",
+                f"{float(row['encode_mb_s']):,.1f}",
+                f"{float(row['decode_mb_s']):,.0f}",
+                f"{int(row['encode_peak_mib']):,} MiB",
+                f"{int(row['decode_peak_mib']):,} MiB",
+            )
+            for row in results_file.read("codec")
+        ),
+    )  # fmt: skip
+
+
 def _example() -> str:
     return f"```console\n{(results_file.RESULTS / 'example.txt').read_text()}```\n"
 
@@ -113,6 +159,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "deep-compression": _deep_compression,
     "zoo": _zoo,
     "kmeans": _kmeans,
+    "huffman": _huffman,
+    "codec": _codec,
     "example": _example,
 }
 
