@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import results_file  # noqa: E402  (found from the folder above)
+from zoo import registry  # noqa: E402
 
 _PLACE = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -62,9 +63,40 @@ def _deep_compression() -> str:
     )  # fmt: skip
 
 
+_SHOWN = (  # of the zoo, in README
+    "lenet-5", "alexnet-caffe", "vgg16", "resnet50", "squeezenet1_0", "mobilenet_v2",
+    "efficientnet_b7", "nasnetalarge", "fasterrcnn_resnet50_fpn", "r3d_18", "seq2seq-lstm",
+    "bert-base", "gpt2", "deepspeech2",
+)  # fmt: skip
+
+
 def _zoo() -> str:
+    """A few rows, and what holds for all of them."""
+    rows = results_file.read("zoo")
+    works = [row for row in rows if not row["error"]]
+    ratios = sorted(float(row["ratio"]) for row in works)
+    exact = sum(row["bit_exact"] == "True" for row in works)
+    summary = (
+        f"{len(works)} of {len(rows)} rows end without an error, {exact} of them unpack bit for "
+        f"bit; the files are {ratios[0]:.1f} to {ratios[-1]:.1f} times smaller than the float32 "
+        f"weights (median {median(ratios):.1f}), ONNX Runtime's outputs differ from torch's by "
+        f"{max(float(row['parity_max_rel']) for row in works):.1e} of the largest at most, and the "
+        f"largest run took {max(int(row['peak_rss_mib']) for row in works):,} MiB.\n\n"
+    )
+    return summary + _zoo_table([row for row in rows if row["row"] in _SHOWN])
+
+
+def _whole_zoo() -> str:
+    order = {entry.name: place for place, entry in enumerate(registry.entries())}
+    return _zoo_table(sorted(results_file.read("zoo"), key=lambda row: order[row["row"]]))
+
+
+def _zoo_table(rows: Sequence[Mapping[str, str]]) -> str:
     return _table(
-        ("network", "parameters", "dense", "file", "ratio", "seconds", "peak memory", "parity"),
+        (
+            "network", "parameters", "dense", "file", "ratio", "seconds", "load of the machine",
+            "peak memory", "parity",
+        ),
         (
             (
                 row["row"],
@@ -73,12 +105,79 @@ def _zoo() -> str:
                 f"{int(row['file_bytes']):,} B",
                 f"{row['ratio']}x",
                 row["seconds"],
+                row["load"],
                 f"{int(row['peak_rss_mib']):,} MiB",
                 row["parity_max_rel"],
             )
-            if not row.get("error")
-            else (row["row"], *[""] * 6, row["error"])
-            for row in results_file.read("zoo")
+            if not row["error"]
+            else (row["row"], *[""] * 7, row["error"])
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _rate_accuracy() -> str:
+    """Both codecs, by bytes; what is far from the original is left out."""
+    rows = [row for row in results_file.read("rate_accuracy") if float(row["kl_mean"]) < 1]
+    return _table(
+        (
+            "bytes", "codec", "setting", "top-1, all", "divergence, all", "top-1, the 800",
+            "divergence, the 800",
+        ),
+        (
+            (
+                f"{int(row['bytes']):,}",
+                row["codec"],
+                row["setting"],
+                f"{float(row['top1_percent']):.1f} %",
+                f"{float(row['kl_mean']):.4f}",
+                f"{float(row['top1_percent_800']):.2f} %",
+                f"{float(row['kl_mean_800']):.4f}",
+            )
+            for row in sorted(rows, key=lambda row: -int(row["bytes"]))
+        ),
+    )  # fmt: skip
+
+
+def _load() -> str:
+    return _table(
+        (
+            "coder", "file", "pack", "ready", "ONNX Runtime, plain", "ratio", "peak memory",
+            "of the dense weights", "from cold storage, faster by", "a run takes",
+        ),
+        (
+            (
+                row["coder"],
+                f"{int(row['file_bytes']):,} B",
+                f"{row['pack_seconds']} s",
+                f"{int(row['ready_ms']):,} ms",
+                f"{int(row['plain_ready_ms']):,} ms",
+                row["ready_ratio"],
+                f"{int(row['peak_mib']):,} MiB",
+                f"{row['peak_per_dense']}x",
+                f"{row['cold_ratio']}x",
+                f"{row['run_ratio']}x",
+            )
+            for row in results_file.read("load")
+        ),
+    )  # fmt: skip
+
+
+def _pretrained() -> str:
+    return _table(
+        ("network", "file", "measured on", "n", "metric", "value", "top-5", "bytes on disk"),
+        (
+            (
+                row["row"],
+                row["file"],
+                row["task"],
+                row["n"],
+                row["metric"],
+                row["percent"],
+                row["top5_percent"] or "-",
+                f"{int(row['file_bytes']):,} B",
+            )
+            for row in results_file.read("pretrained")
         ),
     )
 
@@ -158,6 +257,10 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "deep-compression": _deep_compression,
     "zoo": _zoo,
+    "whole-zoo": _whole_zoo,
+    "rate-accuracy": _rate_accuracy,
+    "load": _load,
+    "pretrained": _pretrained,
     "kmeans": _kmeans,
     "huffman": _huffman,
     "codec": _codec,
