@@ -15,7 +15,8 @@ test: $(VENV)/.installed
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python benchmarks/render.py --check
-	$(RUN)/python -m pytest -m "not slow and not gpu and not network" $(PYTEST_ARGS)
+	$(RUN)/python -m pytest -n auto --dist loadfile \
+		-m "not slow and not gpu and not network" $(PYTEST_ARGS)
 
 format: $(VENV)/.installed
 	$(RUN)/ruff format .

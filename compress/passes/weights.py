@@ -22,7 +22,12 @@ _MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
     ("rnn", (nn.RNNBase, nn.RNNCellBase)),
 )
 # Linear layers of libraries that are not imported for it.
-_FOREIGN_FC = frozenset({"transformers.pytorch_utils.Conv1D"})  # GPT-2's: a Linear, transposed
+_FOREIGN_FC = frozenset(
+    {
+        "transformers.pytorch_utils.Conv1D",  # GPT-2's: a Linear, transposed
+        "transformers.models.xlnet.modeling_xlnet.XLNetRelativeAttention",  # with a head's axis
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +105,10 @@ def _not_a_weight(
         return "not initialized: run the model once"
     if not parameter.is_floating_point():
         return f"its numbers are {str(parameter.dtype).removeprefix('torch.')}, not floats"
+    if "bias" in name.rpartition(".")[2]:
+        return "a bias"
     if parameter.ndim < 2:
-        return "a bias" if "bias" in name.rpartition(".")[2] else "a vector: too small to matter"
+        return "a vector: too small to matter"
     if kind is None:
         return f"{type(holder).__name__} is no conv, fc, embedding or rnn layer"
     return "empty" if parameter.numel() == 0 else None

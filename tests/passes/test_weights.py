@@ -17,7 +17,7 @@ def test_weights_and_what_is_skipped():
     assert skipped == [
         Skipped("0.bias", "a bias"),
         Skipped("1.weight", "LayerNorm is no conv, fc, embedding or rnn layer"),
-        Skipped("1.bias", "LayerNorm is no conv, fc, embedding or rnn layer"),
+        Skipped("1.bias", "a bias"),
         Skipped("2.weight", "not initialized: run the model once"),
         Skipped("2.bias", "not initialized: run the model once"),
     ]
@@ -59,3 +59,12 @@ def test_a_linear_layer_of_another_library():
     (weight,), (bias,) = weights_of(modeling.Conv1D(6, 4))
     assert (weight.name, weight.kind, tuple(weight.parameter.shape)) == ("weight", "fc", (4, 6))
     assert bias == Skipped("bias", "a bias")
+
+
+def test_xlnets_attention_holds_weights_of_three_axes():
+    transformers = pytest.importorskip("transformers")
+    config = transformers.XLNetConfig(vocab_size=9, d_model=8, n_layer=1, n_head=2, d_inner=6)
+    weights, skipped = weights_of(transformers.AutoModel.from_config(config))
+    names = {weight.name.rpartition("rel_attn.")[2] for weight in weights if weight.kind == "fc"}
+    assert {"q", "k", "v", "o", "r", "seg_embed"} <= names
+    assert {s.reason for s in skipped if s.name.endswith(("r_r_bias", "r_w_bias"))} == {"a bias"}
