@@ -84,6 +84,7 @@ class Transformers:
 
 
 _EXTRAS = {"timm": "timm", "transformers": "nlp"}  # package -> extra that brings it; else torch
+_TOKENIZER = "tokenizer.json"  # as transformers and its library of tokenizers call it
 
 Source = Own | Torchvision | Timm | Transformers
 
@@ -134,6 +135,15 @@ class Entry:
                 return Origin(published) if published is not None else None
             case _:
                 assert_never(self.source)
+
+    def attached(self) -> dict[str, bytes]:
+        """Return the files, by name, that go with the published weights: a tokenizer."""
+        match self.source:
+            case Transformers(package=Package() as package):
+                tokenizer = package.beside(_TOKENIZER)
+                return {} if tokenizer is None else {_TOKENIZER: tokenizer}
+            case _:
+                return {}
 
     def build(self, num_classes: int | None = None) -> nn.Module:
         """Build the network with random weights, in evaluation mode.

@@ -36,6 +36,12 @@ class Package:
         except metadata.PackageNotFoundError:
             return None
 
+    def beside(self, name: str) -> bytes | None:
+        """Return what a file beside the weights holds; None where there is none."""
+        path = self.path()
+        found = path.with_name(name) if path is not None else None
+        return found.read_bytes() if found is not None and found.is_file() else None
+
     def state(self, path: Path, names: Iterable[str]) -> dict[str, Tensor]:
         """Load the weights under the network's names.
 

@@ -1,71 +1,127 @@
-"""Networks with published weights on real images: as they are, and with 5-bit codes, untrained.
+"""Networks with published weights on real data: as they are, and with shared weights, untrained.
 
-    python -m benchmarks.tables.pretrained DATA [NAME …]
+    python -m benchmarks.tables.pretrained ROOT [NAME …]
 
-DATA holds images of ImageNet's 1,000 classes in the layout of the task imagefolder. The weights
+ROOT holds the data sets: `imagenet-sample` (images of ImageNet's 1,000 classes in the layout of
+the task imagefolder), `stsb`, and Han's SqueezeNet in `squeezenet-deep-compression`. Other weights
 must be at hand: installed as a package, or downloaded before. Writes
 `benchmarks/results/pretrained.csv`; rows that are there already are kept, so a run that was ended
-goes on. Both files are measured by ONNX Runtime after their own preprocessing.
+goes on. Each file is measured by ONNX Runtime, with the preprocessing or the tokenizer in it.
 
 A sample of the training images says nothing about ImageNet's accuracy: only the difference
-between the two files counts.
+between two files of a network counts.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import results_file
+from compress.artifact import archive
+from compress.measure.similarity import spearman_of
 from compress.runtime import load
-from zoo.tasks import registry
+from zoo.tasks.imagefolder import ImageFolder
+from zoo.tasks.stsb import Stsb
 
 NAME = "pretrained"
-TASK = "imagefolder"
-MODELS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
-SETTINGS = {"dense": (), "5bit": ("--quantize", "5bit", "--epochs", "0")}
+SETTINGS = {
+    "dense": (),
+    "5bit": ("--quantize", "5bit", "--epochs", "0"),
+    "8bit": ("--quantize", "8bit", "--epochs", "0"),
+}
+_HAN = "squeezenet-deep-compression/compressed_SqueezeNet.net"
 _BATCH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A network, and the task that it is measured on."""
+
+    task: Literal["imagefolder", "stsb"]
+    weights: str = "pretrained"  #: or a file in the root of the data sets
+    settings: tuple[str, ...] = ("dense", "5bit")
+
+
+CASES = {
+    "efficientnet_lite0": Case("imagefolder"),
+    "efficientnet_lite1": Case("imagefolder"),
+    "efficientnet_lite2": Case("imagefolder"),
+    "squeezenet1_0": Case("imagefolder", _HAN),
+    "all-minilm-l6-v2": Case("stsb", settings=("dense", "5bit", "8bit")),
+}
 
 
 def main() -> None:
     """Measure what is missing and write the table."""
     if len(sys.argv) < 2:
-        sys.exit("give the images: python -m benchmarks.tables.pretrained DATA [NAME …]")
-    data, wanted = Path(sys.argv[1]), sys.argv[2:] or MODELS
-    done: list[results_file.Row] = list(results_file.read(NAME))
+        sys.exit("give the data sets: python -m benchmarks.tables.pretrained ROOT [NAME …]")
+    root, wanted = Path(sys.argv[1]), sys.argv[2:] or list(CASES)
     for model in wanted:
-        if all(row["row"] != model for row in done):
-            done.append(_measure(model, data))
-            results_file.write(NAME, done)
-            print(done[-1])
+        for setting in CASES[model].settings:
+            if (model, setting) not in {(r["row"], r["file"]) for r in results_file.read(NAME)}:
+                row = _measure(model, setting, root)
+                results_file.write(NAME, [*results_file.read(NAME), row])
+                print(row)
 
 
-def _measure(model: str, data: Path) -> results_file.Row:
-    row: dict[str, str | int | float] = {"row": model}
-    where = ("--weights", "pretrained", "--task", TASK, "--data", str(data))
-    for name, setting in SETTINGS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder)
-            report = results_file.compress_run("--model", model, *where, *setting, out=out)
-            places = _places(out / f"{model}.safetensors", data)
-        row |= {
-            "images": len(places),
-            f"{name}_top1_percent": round(100 * float((places == 0).mean()), 2),
-            f"{name}_top5_percent": round(100 * float((places < 5).mean()), 2),
-            "state_dict_bytes": report["dense_bytes"],
-            f"{name}_file_bytes": report["artifact_bytes"],
-            f"{name}_parity_max_rel": f"{report['parity']['max_rel']:.1e}",
-        }
-    return row | results_file.circumstances()
+def _measure(model: str, setting: str, root: Path) -> results_file.Row:
+    """Make one file of a network and measure it."""
+    case = CASES[model]
+    weights = case.weights if case.weights == "pretrained" else str(root / case.weights)
+    words = ["--model", model, "--weights", weights, *SETTINGS[setting]]
+    images = root / "imagenet-sample"
+    if case.task == "imagefolder":
+        words += ["--task", case.task, "--data", str(images)]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        report = results_file.compress_run(*words, out=out)
+        file = out / f"{model}.safetensors"
+        figures = _on_images(file, images) if case.task == "imagefolder" else _on_texts(file, root)
+    return {
+        "row": model,
+        "file": setting,
+        "task": case.task,
+        **figures,
+        "state_dict_bytes": report["dense_bytes"],
+        "file_bytes": report["artifact_bytes"],
+        "parity_max_rel": f"{report['parity']['max_rel']:.1e}",
+        **results_file.circumstances(),
+    }
+
+
+def _on_images(file: Path, data: Path) -> results_file.Row:
+    places = _places(file, data)
+    return {
+        "metric": "top1",
+        "n": len(places),
+        "percent": round(100 * float((places == 0).mean()), 2),
+        "top5_percent": round(100 * float((places < 5).mean()), 2),
+    }
+
+
+def _on_texts(file: Path, root: Path) -> results_file.Row:
+    pairs = Stsb().pairs("test", root)
+    tokenizer = archive.read(file).file("tokenizer.json")
+    assert tokenizer is not None  # published weights bring it
+    value = spearman_of(load(file), tokenizer, pairs)
+    return {
+        "metric": "spearman",
+        "n": len(pairs),
+        "percent": round(100 * value, 2),
+        "top5_percent": "",
+    }
 
 
 def _places(file: Path, data: Path) -> NDArray[np.intp]:
     """Return at which place, from 0, a compressed file has the class of each image."""
-    session, samples = load(file), registry.get(TASK).load("test", data)
+    session, samples = load(file), ImageFolder().load("test", data)
     assert samples is not None  # the run measured on it
     preprocessing, name = session.preprocessing(), session.inputs[0].name
     places = []

@@ -14,9 +14,12 @@ from compress.errors import DataError
 if TYPE_CHECKING:
     from compress.preprocess import Preprocessing
     from compress.runtime import Session
+    from zoo.tasks.stsb import Stsb
     from zoo.tasks.task import Task
 
 EXAMPLE = "compress eval runs/lenet-5/lenet-5.safetensors --task mnist"
+
+_TOKENIZER = "tokenizer.json"
 
 
 def command(
@@ -27,19 +30,44 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Measure a file on a task's test part; no torch is needed."""
-    from compress.measure.accuracy import top1
     from compress.runtime import load
+    from zoo.tasks.stsb import Stsb
 
     chosen, root = names.task(task), names.data_root(data)
     session = load(file, threads=threads)
-    samples = chosen.load("test", root)
-    if samples is None or len(samples) == 0:
-        raise DataError(f"task {task} has no test part in {root}")
-    value = top1(session, samples, _preprocessing(session, chosen)) / len(samples)
-    if as_json:
-        print_json({"metric": chosen.metric, "value": value, "n": len(samples)})
+    if isinstance(chosen, Stsb):
+        value, count = _spearman(session, file, chosen, root)
+        told = f"{chosen.metric} {value:.4f} on {count} pairs"
     else:
-        typer.echo(f"{chosen.metric} {value:.2%} of {len(samples)}")
+        value, count = _accuracy(session, chosen, root)
+        told = f"{chosen.metric} {value:.2%} of {count}"
+    if as_json:
+        print_json({"metric": chosen.metric, "value": value, "n": count})
+    else:
+        typer.echo(told)
+
+
+def _accuracy(session: Session, task: Task, root: Path) -> tuple[float, int]:
+    from compress.measure.accuracy import top1
+
+    samples = task.load("test", root)
+    if samples is None or len(samples) == 0:
+        raise DataError(f"task {task.name} has no test part in {root}")
+    right = top1(session, samples, _preprocessing(session, task))
+    return right / len(samples), len(samples)
+
+
+def _spearman(session: Session, file: Path, task: Stsb, root: Path) -> tuple[float, int]:
+    from compress.artifact import archive
+    from compress.measure.similarity import spearman_of
+
+    tokenizer = archive.read(file).file(_TOKENIZER) if file.suffix != ".onnx" else None
+    if tokenizer is None:
+        raise DataError(
+            f"{file} holds no {_TOKENIZER}, without which task {task.name} has no input"
+        )
+    pairs = task.pairs("test", root)
+    return spearman_of(session, tokenizer, pairs), len(pairs)
 
 
 def _preprocessing(session: Session, task: Task) -> Preprocessing:

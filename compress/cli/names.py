@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.errors import SettingsError
+
 if TYPE_CHECKING:
     from compress.pipeline.subject import Subject
     from compress.recipe import Recipe
+    from zoo.tasks.stsb import Stsb
     from zoo.tasks.task import Task
 
 
@@ -18,7 +21,7 @@ def data_root(given: str | Path | None) -> Path:
     return Path(root) if root else Path.home() / ".cache" / "compress" / "data"
 
 
-def task(name: str) -> Task:
+def task(name: str) -> Task | Stsb:
     """Return a task of the zoo."""
     from zoo.tasks import registry
 
@@ -29,10 +32,15 @@ def subject(recipe: Recipe) -> Subject:
     """Return the network and the data that a recipe names."""
     from compress.pipeline.subject import Subject
     from zoo import registry
+    from zoo.tasks.stsb import Stsb
 
     entry = registry.get(recipe.model)
     root = data_root(recipe.data)
     chosen = task(recipe.task) if recipe.task is not None else None
+    if isinstance(chosen, Stsb):
+        raise SettingsError(
+            f"task {chosen.name} is for compress eval; run without --task, then measure the file"
+        )
     classes = len(chosen.classes(root)) if chosen is not None else None
     return Subject(
         name=entry.name,
@@ -43,6 +51,7 @@ def subject(recipe: Recipe) -> Subject:
         load_pretrained=entry.load_pretrained,
         is_pretrained=entry.is_pretrained and recipe.task in (None, "imagefolder"),
         preprocessing=entry.preprocessing,
+        attached=entry.attached,
         task=chosen,
         root=root,
     )

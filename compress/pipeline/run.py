@@ -185,7 +185,7 @@ class _Run:
 
     def pack(self, record: dict[str, Any]) -> None:
         """Code the ONNX file."""
-        convert.pack(self.onnx, self.file, self._facts(), coder=self.recipe.coder)
+        self._pack(self.onnx, self.file)
         record["size_bytes"] = self.file.stat().st_size
 
     def check(self, record: dict[str, Any]) -> None:
@@ -248,7 +248,7 @@ class _Run:
             with tempfile.TemporaryDirectory() as folder:
                 plain, packed = Path(folder) / self.onnx.name, Path(folder) / self.file.name
                 self._export(model, inputs, n_outputs, plain)
-                convert.pack(plain, packed, self._facts(), coder=self.recipe.coder)
+                self._pack(plain, packed)
                 return packed.stat().st_size
 
         _, shared = share_to_size(
@@ -272,6 +272,10 @@ class _Run:
             input_names=[given.name for given in self.subject.inputs],
             output_names=examples.output_names(n_outputs),
         )
+
+    def _pack(self, plain: Path, packed: Path) -> None:
+        attached = self.subject.attached() if self.source == "pretrained" else {}
+        convert.pack(plain, packed, self._facts(), coder=self.recipe.coder, attached=attached)
 
     def _inputs(self) -> list[NDArray[Any]]:
         return examples.inputs_of(self.subject, self.data, self.recipe.seed)

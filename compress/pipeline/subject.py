@@ -43,6 +43,8 @@ class Subject:
     load_pretrained: Callable[[nn.Module], None]
     is_pretrained: bool  #: there are published weights, made for the task at hand
     preprocessing: Mapping[str, object] | None = None  #: of published weights; None: the task's
+    #: files, by name, that go with published weights
+    attached: Callable[[], Mapping[str, bytes]] = dict
     task: Task | None
     root: Path  #: of the data sets
 

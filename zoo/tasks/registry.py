@@ -6,17 +6,18 @@ from zoo.errors import unknown
 from zoo.tasks.digits import Digits
 from zoo.tasks.imagefolder import ImageFolder
 from zoo.tasks.mnist import Mnist
+from zoo.tasks.stsb import Stsb
 from zoo.tasks.task import Task
 
-_TASKS: tuple[Task, ...] = (Digits(), Mnist(), ImageFolder())
+_TASKS: tuple[Task | Stsb, ...] = (Digits(), Mnist(), ImageFolder(), Stsb())
 
 
-def tasks() -> tuple[Task, ...]:
+def tasks() -> tuple[Task | Stsb, ...]:
     """Return all tasks."""
     return _TASKS
 
 
-def get(name: str) -> Task:
+def get(name: str) -> Task | Stsb:
     """Return the task of a name; raise `ZooError` with the nearest names where there is none."""
     for task in _TASKS:
         if task.name == name:

@@ -3,12 +3,15 @@ import pytest
 from compress.training.task import Task
 from zoo.errors import ZooError
 from zoo.tasks.registry import get, tasks
+from zoo.tasks.stsb import Stsb
 
 
 def test_tasks_are_what_training_expects() -> None:
     for found in tasks():
+        assert get(found.name) is found
+        if isinstance(found, Stsb):  # for measuring only
+            continue
         task: Task = found  # checked by mypy
-        assert get(task.name) is found
         assert task.metric == "accuracy"
         assert set(task.augmentation) <= {"rotate_degrees", "shift", "scale", "flip"}
 

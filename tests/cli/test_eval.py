@@ -1,0 +1,103 @@
+"""`compress eval` on texts: the tokenizer is in the file, and no torch is needed."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper, save
+
+from compress.artifact import archive, convert
+from tests.cli.console import compress
+from tests.cli.runs import file_of_run
+from tests.texts import tokenizer
+from zoo.registry import get
+
+MODEL = "all-minilm-l6-v2"
+EVERY = 20  # 69 of the test part's 1,379 pairs
+PAIRS = (("cat", "cat", 5), ("cat", "bird", 3), ("cat dog dog", "cat", 2), ("cat", "dog", 0))
+
+
+def _write(root: Path, rows: tuple[tuple[object, ...], ...]) -> Path:
+    (root / "stsb").mkdir()
+    with (root / "stsb" / "test.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows((("sentence1", "sentence2", "score"), *rows))
+    return root
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    """Return an .onnx file: a table of words; the mask is taken and not needed."""
+    table = np.array([[9, -9], [0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
+    shape = ["batch", 6]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["table", "input_ids"], ["states"]),
+            helper.make_node("Identity", ["attention_mask"], ["mask"]),
+        ],
+        "words",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, shape)
+            for name in ("input_ids", "attention_mask")
+        ],
+        [
+            helper.make_tensor_value_info("states", TensorProto.FLOAT, [*shape, 2]),
+            helper.make_tensor_value_info("mask", TensorProto.INT64, shape),
+        ],
+        [numpy_helper.from_array(table, "table")],
+    )
+    opset = [helper.make_opsetid("", 20)]
+    path = tmp_path / "words.onnx"
+    save(helper.make_model(graph, opset_imports=opset, ir_version=10), path)
+    return path
+
+
+def test_a_network_of_texts(tmp_path: Path, network: Path) -> None:
+    file = tmp_path / "words.safetensors"
+    convert.pack(network, file, attached={"tokenizer.json": tokenizer()})
+    words = ("eval", file, "--task", "stsb", "--data", _write(tmp_path, PAIRS))
+    assert compress(*words, "--json").json() == {
+        "metric": "spearman",
+        "value": pytest.approx(1),  # cosines 1, 0.71, 0.45, 0
+        "n": 4,
+    }
+    assert compress(*words).out == "spearman 1.0000 on 4 pairs\n"
+
+
+def test_a_file_without_a_tokenizer(tmp_path: Path, network: Path) -> None:
+    file = tmp_path / "words.safetensors"
+    convert.pack(network, file)
+    for place in (network, file, file_of_run()):
+        said = compress("eval", place, "--task", "stsb", "--data", tmp_path).error()
+        assert said == f"{place} holds no tokenizer.json, without which task stsb has no input"
+
+
+def test_a_run_does_not_measure_on_texts(tmp_path: Path) -> None:
+    said = compress("run", "--model", MODEL, "--task", "stsb", "--out", tmp_path / "out").error()
+    assert said == "task stsb is for compress eval; run without --task, then measure the file"
+
+
+def test_published_weights_bring_their_tokenizer(tmp_path: Path) -> None:
+    package = get(MODEL).source.package
+    path = package.path()
+    if path is None:
+        pytest.skip(f"{package.name} is not installed")
+    data = Path(os.environ.get("COMPRESS_DATA", ""))
+    if not (data / "stsb" / "test.csv").is_file():
+        pytest.skip("stsb is not in $COMPRESS_DATA")
+    with (data / "stsb" / "test.csv").open(newline="", encoding="utf-8") as stream:
+        rows = tuple(map(tuple, csv.reader(stream)))[1::EVERY]
+    root = _write(tmp_path, rows)
+    compress(
+        "run", "--model", MODEL, "--weights", "pretrained", "--out", tmp_path / "out", "--json"
+    )
+    file = tmp_path / "out" / f"{MODEL}.safetensors"
+    assert (
+        archive.read(file).file("tokenizer.json") == path.with_name("tokenizer.json").read_bytes()
+    )
+    found = compress("eval", file, "--task", "stsb", "--data", root, "--json").json()
+    assert found["n"] == len(rows) == 69
+    assert found["value"] == pytest.approx(0.8388, abs=1e-3)  # 0.82 on all pairs
