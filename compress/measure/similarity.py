@@ -117,7 +117,8 @@ def pool(states: NDArray[Any], mask: NDArray[Any]) -> Floats:
     array([[2., 4.]])
     """
     sums: Floats = np.where(mask[..., None] != 0, states, 0).sum(1, dtype=np.float64)
-    return sums / np.maximum(mask.sum(1, keepdims=True), 1)
+    counts: Floats = mask.sum(1, dtype=np.float64, keepdims=True)
+    return sums / np.maximum(counts, 1)
 
 
 def spearman(a: NDArray[Any], b: NDArray[Any]) -> float:
