@@ -56,12 +56,12 @@ def _rows(data: str, codes: Codes, codecs: dict[str, Codec]) -> list[results_fil
     counts = bits.count(codes, ALPHABET)
     shares = counts[counts > 0] / len(codes)
     entropy = -float(shares @ np.log2(shares))
-    rows = []
+    rows: list[results_file.Row] = []
     for name, speed in turns.measure(codecs).items():
         if not (codecs[name].decode(speed.coded) == codes).all():
             raise ValueError(f"{name} does not give back what it was given")
         size = sum(memoryview(part).nbytes for part in speed.coded)
-        row = {
+        row: dict[str, str | int | float] = {
             "data": data,
             "symbols": len(codes),
             "codec": name.partition(", ")[0],
@@ -121,7 +121,7 @@ def _zstd(codes: Codes) -> dict[str, Codec]:
     def decode(coded: list[bytes]) -> Codes:
         out = np.empty(len(codes), np.uint8)
         with decoder.stream_reader(coded[0]) as reader:
-            reader.readinto(memoryview(out))
+            reader.readinto(out.data)
         return out
 
     return {"zstd": Codec(lambda: codes, lambda given: [encoder.compress(given)], decode)}

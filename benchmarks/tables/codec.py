@@ -21,6 +21,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,7 @@ def _codecs(source: Path) -> dict[str, Codec]:
         return source.read_bytes()
 
     found = {
-        name: Codec(
-            lambda: source, lambda given, coder=coder: _pack(given, coder), _decode, threads
-        )
+        name: Codec(lambda: source, partial(_pack, coder=coder), _decode, threads)
         for name, coder, threads in (
             ("ours, huffman", "huffman", 1),
             ("ours, huffman, two threads", "huffman", 2),
@@ -125,7 +124,7 @@ def _unzstd(coded: bytes) -> memoryview:
 
     out = np.empty(zstandard.frame_content_size(coded), np.uint8)  # memory of the same kind as ours
     with zstandard.ZstdDecompressor().stream_reader(coded) as reader:
-        reader.readinto(memoryview(out))
+        reader.readinto(out.data)
     return out.data
 
 
@@ -153,7 +152,8 @@ def _tensors(source: Path) -> list[Any]:
     from safetensors import deserialize
 
     # Without items a tensor is not coded.
-    return [found for _, found in deserialize(source.read_bytes()) if 0 not in found["shape"]]
+    loaded = deserialize(source.read_bytes())  # type: ignore[no-untyped-call]  # safetensors has none
+    return [found for _, found in loaded if 0 not in found["shape"]]
 
 
 def _peak_mib(step: str, name: str, source: Path) -> int:

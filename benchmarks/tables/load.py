@@ -77,7 +77,8 @@ def main() -> None:
 def _network(folder: Path) -> Path:
     options = ("--weights", "random", "--prune", SPARSITY, "--quantize", BITS)
     command = [sys.executable, "-m", "compress", "run", "--model", "vgg16", *options]
-    subprocess.run([*command, "--out", folder / "run", "--json"], check=True, capture_output=True)
+    out = ["--out", str(folder / "run"), "--json"]
+    subprocess.run([*command, *out], check=True, capture_output=True)
     return folder / "run" / "vgg16.onnx"
 
 
@@ -85,7 +86,7 @@ def _row(plain: Path, packed: Path, coder: str, pack_seconds: float) -> results_
     found: dict[str, list[dict[str, float]]] = {"plain": [], "ours": []}
     for turn in range(REPEATS + 1):  # the first fills the page cache
         for how, path in (("plain", plain), ("ours", packed)):
-            command = [sys.executable, "-c", _START, how, path]
+            command = [sys.executable, "-c", _START, how, str(path)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             if turn:
                 found[how].append(json.loads(done.stdout))
