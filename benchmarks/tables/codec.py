@@ -81,14 +81,15 @@ def _codecs(source: Path) -> dict[str, Codec]:
     def read() -> bytes:
         return source.read_bytes()
 
+    coders: tuple[tuple[str, archive.Coder, int], ...] = (
+        ("ours, huffman", "huffman", 1),
+        ("ours, huffman, two threads", "huffman", 2),
+        ("ours, best", "best", 1),
+        ("ours, best, two threads", "best", 2),
+    )
     found = {
         name: Codec(lambda: source, partial(_pack, coder=coder), _decode, threads)
-        for name, coder, threads in (
-            ("ours, huffman", "huffman", 1),
-            ("ours, huffman, two threads", "huffman", 2),
-            ("ours, best", "best", 1),
-            ("ours, best, two threads", "best", 2),
-        )
+        for name, coder, threads in coders
     }
     for level in (3, 19):
         encoder = zstandard.ZstdCompressor(level=level)
