@@ -31,11 +31,7 @@ from zoo.tasks.imagefolder import ImageFolder
 from zoo.tasks.stsb import Stsb
 
 NAME = "pretrained"
-SETTINGS = {
-    "dense": (),
-    "5bit": ("--quantize", "5bit", "--epochs", "0"),
-    "8bit": ("--quantize", "8bit", "--epochs", "0"),
-}
+SETTINGS = {"dense": (), "5bit": ("--quantize", "5bit"), "8bit": ("--quantize", "8bit")}
 _HAN = "squeezenet-deep-compression/compressed_SqueezeNet.net"
 _BATCH = 10
 
@@ -78,7 +74,7 @@ def _measure(model: str, setting: str, root: Path) -> results_file.Row:
     words = ["--model", model, "--weights", weights, *SETTINGS[setting]]
     images = root / "imagenet-sample"
     if case.task == "imagefolder":
-        words += ["--task", case.task, "--data", str(images)]
+        words += ["--task", case.task, "--data", str(images), "--epochs", "0"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         report = results_file.compress_run(*words, out=out)
