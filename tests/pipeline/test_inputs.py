@@ -167,4 +167,4 @@ def test_tasks_with_classes_need_their_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("inputs", [(WORDS,), (Input((1, 8, 8)), FACTS)])
 def test_tasks_on_images_need_one_image(inputs: tuple[Input, ...]) -> None:
     with pytest.raises(DataError, match="task digits needs a network on images, got net on inputs"):
-        load_data(subject(inputs=inputs, task=task("digits")), published=False)
+        load_data(subject(inputs=inputs, task=task("digits")), None)

@@ -37,7 +37,7 @@ def test_published_weights_bring_their_preprocessing(published: bool, tmp_path: 
         task=task("imagefolder"),
         root=tmp_path,
     )
-    data = load_data(subject, published=published)
+    data = load_data(subject, own if published else None)
     assert data is not None
     assert data.preprocessing == Preprocessing.from_json(own if published else usual)
     black = data.preprocessing(data.test.images(np.array([0])))
