@@ -213,8 +213,8 @@ def _huffman() -> str:
                 row["threads"],
                 f"{float(row['entropy_bits']):.3f}",
                 f"{float(row['bits_per_symbol']):.3f}",
-                f"{float(row['encode_msymbols_s']):,.0f}",
-                f"{float(row['decode_msymbols_s']):,.0f}",
+                _three_digits(row["encode_msymbols_s"]),
+                _three_digits(row["decode_msymbols_s"]),
             )
             for row in rows
         ),
@@ -234,8 +234,8 @@ def _codec() -> str:
                 row["threads"],
                 f"{int(row['bytes']):,}",
                 f"{float(row['ratio']):.2f}x",
-                f"{float(row['encode_mb_s']):,.1f}",
-                f"{float(row['decode_mb_s']):,.0f}",
+                _three_digits(row["encode_mb_s"]),
+                _three_digits(row["decode_mb_s"]),
                 f"{int(row['encode_peak_mib']):,} MiB",
                 f"{int(row['decode_peak_mib']):,} MiB",
             )
@@ -246,6 +246,12 @@ def _codec() -> str:
 
 def _example() -> str:
     return f"```console\n{(results_file.RESULTS / 'example.txt').read_text()}```\n"
+
+
+def _three_digits(number: str) -> str:
+    """Round to three digits, none of them lost before the point."""
+    value = float(number)
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
