@@ -35,9 +35,9 @@ if os.environ.get("NUMBA_DISABLE_JIT") != "1":  # what is imported before is not
         importlib.import_module(_kernel.name)
 with atheris.instrument_imports(include=["compress", "tests"]):
     from tests.fuzz.seeds import corpus, corpus_file, seeds
-    from tests.fuzz.targets import TARGETS
+    from tests.fuzz.targets import TARGETS, Target
 
-_ROOM = 640 << 20  # bytes of address space beyond what the imports take; a graph may have 256 MiB
+_ROOM = 640 << 20  # bytes of address space for one input; a graph may have 256 MiB
 _MERGE = "-set_cover_merge=1"
 _SHARED_MEMORY = Path("/dev/shm")  # targets that read files write them first
 
@@ -56,9 +56,7 @@ def main() -> None:
     if given.minimise:
         minimise(given.target, kept)
         return
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM,) * 2)
-    options = ["-timeout=10", "-rss_limit_mb=2048", f"-artifact_prefix={kept}-", *passed_on]
+    options = ["-timeout=10", "-rss_limit_mb=4096", f"-artifact_prefix={kept}-", *passed_on]
     if given.input:
         options.append(str(given.input))
     elif _MERGE not in passed_on:
@@ -69,8 +67,18 @@ def main() -> None:
         options += ["-print_final_stats=1", str(kept)]
     # libFuzzer starts itself anew to minimise: by this name, through a shell.
     name = f"{sys.executable} -m tests.fuzz.run {given.target}"
-    atheris.Setup([name, *options], TARGETS[given.target])
+    atheris.Setup([name, *options], lambda data: bounded(TARGETS[given.target], data))
     atheris.Fuzz()
+
+
+def bounded(target: Target, data: bytes) -> None:
+    """Run a target that may take so much memory, whatever atheris has gathered before."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM, resource.RLIM_INFINITY))
+    try:
+        target(data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 
 
 def minimise(target: str, kept: Path) -> None:
