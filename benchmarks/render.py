@@ -163,6 +163,16 @@ def _load() -> str:
     )  # fmt: skip
 
 
+def _published() -> str:
+    return _table(
+        ("coder", "as published", "our file"),
+        (
+            (row["coder"], f"{int(row['published_bytes']):,} B", f"{int(row['file_bytes']):,} B")
+            for row in results_file.read("published")
+        ),
+    )
+
+
 def _pretrained() -> str:
     return _table(
         ("network", "file", "measured on", "n", "metric", "value", "top-5", "bytes on disk"),
@@ -267,6 +277,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rate-accuracy": _rate_accuracy,
     "load": _load,
     "pretrained": _pretrained,
+    "published": _published,
     "kmeans": _kmeans,
     "huffman": _huffman,
     "codec": _codec,
