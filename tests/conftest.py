@@ -15,3 +15,6 @@ settings.register_profile(
     "fuzz", deadline=None, max_examples=20_000, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# Programs that tests start, and that are no modules to import: doctest would.
+collect_ignore = ["fuzz/run.py", "training/launched.py"]
