@@ -178,7 +178,7 @@ def test_outputs_are_those_of_the_unpacked_model(tmp_path, name, place, monkeypa
     assert [output.tobytes() for output in outputs.values()] == [e.tobytes() for e in expected]
     assert list(outputs) == [output.name for output in net.outputs]
     assert leftovers() == leftovers(tmp_path) == []
-    again = runtime.load(plain).run(INPUTS[name])
+    again = runtime.load(plain, prepack=True).run(INPUTS[name])
     assert [output.tobytes() for output in again.values()] == [e.tobytes() for e in expected]
 
 
