@@ -38,6 +38,7 @@ with atheris.instrument_imports(include=["compress", "tests"]):
     from tests.fuzz.targets import TARGETS, Target
 
 _ROOM = 640 << 20  # bytes of address space for one input; a graph may have 256 MiB
+_CORPUS_BYTES = 16 << 10
 _MERGE = "-set_cover_merge=1"
 _SHARED_MEMORY = Path("/dev/shm")  # targets that read files write them first
 
@@ -82,13 +83,15 @@ def bounded(target: Target, data: bytes) -> None:
 
 
 def minimise(target: str, kept: Path) -> None:
-    """Write the fewest of the inputs that were kept which reach what all of them do."""
+    """Write few of the inputs that were kept which reach what all do; the largest stay out."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.fuzz.run", target, _MERGE, folder, str(kept)]
         subprocess.run(command, check=True)
         found = [path.read_bytes() for path in Path(folder).iterdir()]
-    lines = [data.hex() for data in sorted(found, key=lambda data: (len(data), data))]
-    corpus_file(target).write_text("\n".join(lines) + "\n")
+    found.sort(key=lambda data: (len(data), data))
+    while sum(map(len, found)) > _CORPUS_BYTES:
+        found.pop()
+    corpus_file(target).write_text("".join(f"{data.hex()}\n" for data in found))
     sys.stderr.write(f"{len(found)} inputs, {sum(map(len, found))} bytes\n")
 
 
