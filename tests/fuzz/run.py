@@ -9,9 +9,9 @@ the tests run, without atheris. Options of libFuzzer (`-max_len=99`) are passed 
 What the fuzzer sees: branches and comparisons of the Python in `compress` and in the second reader,
 `tests.artifact.reader`, which is plain Python and asked beside most decoders: there it sees what a
 compiled kernel does. The compiled kernels themselves it does not see. With `NUMBA_DISABLE_JIT=1` in
-the environment they run as Python, ten to thirty times slower, and it does; with `NUMBA_BOUNDSCHECK=1`
-and a `NUMBA_CACHE_DIR` of its own, an index out of bounds is an error at full speed. It never sees
-numpy, protobuf, LZMA and safetensors.
+the environment they run as Python, ten to thirty times slower, and it does. With
+`NUMBA_BOUNDSCHECK=1` and a `NUMBA_CACHE_DIR` of its own, an index out of bounds is an error at full
+speed. It never sees numpy, protobuf, LZMA and safetensors.
 
 Each input may take 640 MiB and ten seconds. atheris itself holds up to 90 KB more after each;
 at 4 GiB the run ends with `-oom-…`, which then is no fault of the target.
