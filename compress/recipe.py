@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
+from compress.artifact.settings import Coder
 from compress.errors import DataError, SettingsError, require
 from compress.export.settings import OnnxSettings
 from compress.passes.settings import BudgetSettings, PruneSettings, ShareSettings
@@ -54,7 +55,7 @@ class Recipe:
     #: weights shared after training, bits of each layer chosen so that the file takes so many bytes
     budget: BudgetSettings | None = None
     #: of codes and positions: huffman, or best: smaller, and slower to open
-    coder: Literal["huffman", "best"] = "huffman"
+    coder: Coder = "huffman"
     baseline: TrainSettings | None = None  #: training of the dense baseline; else the task's own
     fine_tune: TrainSettings | None = None  #: training after pruning; else the task's own
     centroids: TrainSettings | None = None  #: training of the centroids; else the task's own

@@ -32,6 +32,7 @@ from benchmarks import results_file, turns
 from benchmarks.turns import Codec
 from compress.artifact import archive, convert
 from compress.artifact.archive import Archive, Pooled
+from compress.artifact.settings import Coder
 from compress.measure import memory
 
 NAME = "codec"
@@ -81,7 +82,7 @@ def _codecs(source: Path) -> dict[str, Codec]:
     def read() -> bytes:
         return source.read_bytes()
 
-    coders: tuple[tuple[str, archive.Coder, int], ...] = (
+    coders: tuple[tuple[str, Coder, int], ...] = (
         ("ours, huffman", "huffman", 1),
         ("ours, huffman, two threads", "huffman", 2),
         ("ours, best", "best", 1),
@@ -104,7 +105,7 @@ def _codecs(source: Path) -> dict[str, Codec]:
     return found
 
 
-def _pack(source: Path, coder: archive.Coder) -> Archive:
+def _pack(source: Path, coder: Coder) -> Archive:
     target = source.with_name(f"{coder}.safetensors")
     convert.pack(source, target, coder=coder)
     return archive.read(target, check=False)

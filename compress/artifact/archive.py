@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from compress.artifact import container, model, tensors
+from compress.artifact import container, model, tensors, values
 from compress.artifact.container import Container, Streams
 from compress.artifact.model import Layout
-from compress.artifact.tensors import Coded, Item, Items, Ledger, Plan
+from compress.artifact.settings import Coder
+from compress.artifact.tensors import Coded
+from compress.artifact.values import Item, Items, Ledger, Plan
 from compress.codecs.cursor import Cursor
 from compress.codecs.stream import Stream
 from compress.errors import FormatError
@@ -28,8 +30,6 @@ from compress.kernels.mixing import Model
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-Coder = Literal["huffman", "best"]
 
 _GRAPH, _SMALL, _FILE = "graph", "small", "file:"
 _POOLED = 16  # in `small`, the head of a tensor whose items stand in a pool
@@ -86,7 +86,7 @@ class _Pool:
 
     def decode(self) -> Items:
         if self.decoded is None:
-            self.decoded = tensors.join_planes(self.planes, self.item, self.count)
+            self.decoded = values.join_planes(self.planes, self.item, self.count)
         return self.decoded
 
 
@@ -121,10 +121,8 @@ class Archive:
 
     def file(self, name: str) -> bytes | None:
         """Return what a file that goes with the model holds; None where there is no such file."""
-        stream = f"{_FILE}{name}"
-        return (
-            _unpacked(self.container.streams, stream) if stream in self.container.streams else None
-        )
+        stream, streams = f"{_FILE}{name}", self.container.streams
+        return _unpacked(streams, stream) if stream in streams else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,7 @@ def write(
             small += packed.coded
     for item in _POOLS:
         if item in pools:
-            small += tensors.plan_planes(np.concatenate(pools[item]), item).build()
+            small += values.plan_planes(np.concatenate(pools[item]), item).build()
     if small:
         streams[_SMALL] = bytes(small)
     texts = {_GRAPH: onnx_model.SerializeToString()}
@@ -195,9 +193,9 @@ def _coded(onnx_model: ModelProto, coder: Coder) -> Iterator[_Packed]:
             for layout, items in taken:
                 plan = tensors.plan(items, layout.item, layout.shape, mixes=True, learned=learned)
                 if plan.model is not None:
-                    n_learned += layout.count
-                    learned = plan.model if n_learned < _GROUP else None
-                    n_learned = n_learned if n_learned < _GROUP else 0
+                    learned, n_learned = plan.model, n_learned + layout.count
+                    if n_learned >= _GROUP:
+                        learned, n_learned = None, 0
                 yield _packed(layout, items, plan)
         case _:
             assert_never(coder)
@@ -293,9 +291,8 @@ def _parse(file: Container) -> Archive:
     ledger: Ledger = Counter()
     graph = _read_graph(file.streams)
     ledger["graph"] = len(file.streams[_GRAPH])
-    for name in file.streams:
-        if name.startswith(_FILE):
-            ledger["files"] += len(file.streams[name])
+    attached = [name for name in file.streams if name.startswith(_FILE)]
+    ledger["files"] = sum(len(file.streams[name]) for name in attached)
     layouts = [lay for t in model.tensors(graph) if (lay := model.missing(t)) is not None]
     n_decoded = sum(layout.n_bytes for layout in layouts)
     if n_decoded > _limit(file.n_bytes):
@@ -303,7 +300,7 @@ def _parse(file: Container) -> Archive:
     small = Cursor(_bytes(file.streams, _SMALL))
     pools = {item: _Pool(item) for item in _POOLS}
     found: list[tuple[Layout, Coded | Pooled]] = []
-    known = {_GRAPH, _SMALL, *(name for name in file.streams if name.startswith(_FILE))}
+    known = {_GRAPH, _SMALL, *attached}
     for index, layout in enumerate(layouts):
         name = f"{index}:{layout.name}"
         known.add(name)
@@ -320,7 +317,7 @@ def _parse(file: Container) -> Archive:
             cursor.finish()
     for pool in pools.values():
         if pool.count:
-            pool.planes = tensors.read_planes(small, pool.item, pool.count, "dense", pool.ledger)
+            pool.planes = values.read_planes(small, pool.item, pool.count, "dense", pool.ledger)
     small.finish()
     unknown = sorted(file.streams.keys() - known)
     if unknown:

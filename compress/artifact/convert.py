@@ -11,7 +11,7 @@ import numpy as np
 
 from compress import files
 from compress.artifact import archive, model
-from compress.artifact.archive import Coder
+from compress.artifact.settings import Coder
 from compress.errors import DataError, FormatError, OutputError
 
 if TYPE_CHECKING:

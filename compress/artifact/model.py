@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.artifact.tensors import Item, Items
+from compress.artifact.values import Item, Items
 from compress.errors import DataError, FormatError
 
 if TYPE_CHECKING:

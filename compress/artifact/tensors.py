@@ -9,76 +9,41 @@ is looked at, so any tensor is coded, whoever made it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.artifact.values import (
+    CODEBOOK,
+    RISING,
+    Codebook,
+    Item,
+    Items,
+    Ledger,
+    Plan,
+    counted,
+    join_planes,
+    plan_codebook,
+    plan_values,
+    read_codebook,
+    read_planes,
+)
 from compress.codecs import levels, stream
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.levels import Levels
-from compress.codecs.rising import Rising
 from compress.codecs.stream import Stream
 from compress.errors import FormatError
-from compress.kernels import bits, distinct, mixing, planes, sparse
+from compress.kernels import bits, distinct, mixing, sparse
 from compress.kernels.mixing import Model
 
-Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
-Ledger = Counter[str]  #: bytes by kind: codes, gaps, codebooks, tables, dense, header
 PositionsKind = Literal["all", "gaps", "mask", "levels"]
 
 _POSITIONS: tuple[PositionsKind, ...] = ("all", "gaps", "mask", "levels")  # bits 0 and 1 of a head
 _TRANSPOSED = 4  # of gaps and masks
 _GOES_ON = 4  # of levels
-_CODEBOOK = 8
-_RISING = 16
 _GAP_BITS = range(2, 11)  # what the encoder tries; the format allows 1 to 16
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What one item of a tensor is."""
-
-    width: Literal[1, 2, 4, 8]  #: bytes
-    is_float: bool  #: sign, exponent and fraction: worth a rotation before byte planes
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The little-endian unsigned integer of this width."""
-        return np.dtype(f"<u{self.width}")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A way to code something: its size, exact but for chunks of streams, and how to do it."""
-
-    n_bytes: int
-    build: Callable[[], bytes]
-    head: int = 0  #: of the form; 0 where all items have a place and are dense
-    model: Model | None = None  #: what the next tensor can go on with, where levels are mixed
-
-
-@dataclass(frozen=True, slots=True)
-class Codebook:
-    """A codebook that was found in a file and not decoded yet."""
-
-    item: Item
-    count: int  #: centroids
-    codec: Rising | None  #: of steps
-    coded: tuple[Stream, ...] | memoryview  #: byte planes, or steps
-
-    def decode(self) -> Items:
-        """Return the centroids, ascending, shape `(count,)`."""
-        if self.codec is not None:
-            assert isinstance(self.coded, memoryview)
-            return self.codec.decode(self.coded, self.count)
-        assert isinstance(self.coded, tuple)
-        book = join_planes(self.coded, self.item, self.count)
-        if (book[1:] <= book[:-1]).any():
-            raise FormatError("a codebook is not ascending")
-        return book
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +178,7 @@ def plan(
     n_nonzero = int(np.count_nonzero(nonzero))
     plans: list[Plan] = []
     if 4 * n_nonzero > len(items):
-        values = _plan_values(items, item)
+        values = plan_values(items, item)
         head = values.head
         plans.append(Plan(1 + values.n_bytes, lambda: bytes([head]) + values.build(), head))
     if 4 * n_nonzero < 3 * len(items):
@@ -224,23 +189,12 @@ def plan(
     return smallest if mixed is None else mixed
 
 
-def plan_planes(items: Items, item: Item) -> Plan:
-    """Code items as byte planes: what fits values that hardly repeat."""
-    # A rotation puts a float's exponent, which is predictable, into one byte of its own.
-    turned = _rotate(items, 1) if item.is_float else items
-    rows = turned.view(np.uint8).reshape(-1, item.width).T
-    counts = [bits.count(np.ascontiguousarray(row), 1 << 8) for row in rows]
-    codecs = [stream.choose(row) for row in counts]
-    size = sum(map(stream.n_bytes, codecs, counts))
-    return Plan(size, lambda: b"".join(map(stream.encode, map(np.ascontiguousarray, rows), codecs)))
-
-
 def read(cursor: Cursor, item: Item, shape: tuple[int, ...], count: int) -> Coded:
     """Find the next tensor of `count` items, all bounds checked; nothing is decoded yet."""
     ledger: Ledger = Counter()
     begin = cursor.at
     head = cursor.byte()
-    if head & ~(_CODEBOOK | _RISING | _TRANSPOSED | 3) or head & (_CODEBOOK | _RISING) == _RISING:
+    if head & ~(CODEBOOK | RISING | _TRANSPOSED | 3) or head & (CODEBOOK | RISING) == RISING:
         raise FormatError(f"no tensor has the form {head}")
     if head & 3 == _POSITIONS.index("levels"):
         coded = _read_levels(cursor, head, item, shape, count, ledger)
@@ -271,12 +225,12 @@ def _read_placed(
             n_places = cursor.varint()
             if n_places > n_values + count // ((1 << gap_bits) - 1):
                 raise FormatError(f"{n_places} gaps do not fit in {count} items")
-        places = _counted(stream.read(cursor, n_places), "gaps", ledger)
+        places = counted(stream.read(cursor, n_places), "gaps", ledger)
     codebook: Codebook | None = None
     values: tuple[Stream, ...]
-    if head & _CODEBOOK:
-        codebook = _read_codebook(cursor, head, item, n_values, ledger)
-        values = (_counted(stream.read(cursor, n_values), "codes", ledger),)
+    if head & CODEBOOK:
+        codebook = read_codebook(cursor, head, item, n_values, ledger)
+        values = (counted(stream.read(cursor, n_values), "codes", ledger),)
     else:
         values = read_planes(cursor, item, n_values, "dense", ledger)
     return Coded(
@@ -297,9 +251,9 @@ def _read_levels(
     cursor: Cursor, head: int, item: Item, shape: tuple[int, ...], count: int, ledger: Ledger
 ) -> Coded:
     """Find the codes of all items."""
-    if not head & _CODEBOOK:
+    if not head & CODEBOOK:
         raise FormatError(f"no tensor has the form {head}")
-    codebook = _read_codebook(cursor, head, item, count, ledger)
+    codebook = read_codebook(cursor, head, item, count, ledger)
     n_first, zero = cursor.varint(), cursor.varint()
     if codebook.count > levels.MAX_CODES or n_first > codebook.count or zero >= codebook.count:
         raise FormatError(f"a codebook of {codebook.count} has no levels {n_first}, {zero}")
@@ -322,49 +276,6 @@ def _read_levels(
     )
 
 
-def read_planes(
-    cursor: Cursor, item: Item, count: int, kind: str, ledger: Ledger
-) -> tuple[Stream, ...]:
-    """Find the next byte planes of `count` items and enter them in the ledger."""
-    return tuple(_counted(stream.read(cursor, count), kind, ledger) for _ in range(item.width))
-
-
-def join_planes(
-    found: tuple[Stream, ...], item: Item, count: int, out: Items | None = None
-) -> Items:
-    """Decode byte planes, shape `(count,)`, to `out` if given."""
-    out = np.empty(count, item.dtype) if out is None else out
-    planes.join([plane.decode_bytes() for plane in found], out, turned=item.is_float)
-    return out
-
-
-def _plan_values(values: Items, item: Item) -> Plan:
-    dense = plan_planes(values, item)
-    codebook = distinct.distinct(values) if len(values) else None
-    if codebook is None:
-        return dense
-    ranks = distinct.ranks(values, codebook)
-    counts = bits.count(ranks, len(codebook))
-    codec = stream.choose(counts)
-    book = _plan_codebook(codebook, item)
-    size = book.n_bytes + stream.n_bytes(codec, counts)
-    if size >= dense.n_bytes:
-        return dense
-    return Plan(size, lambda: book.build() + stream.encode(ranks, codec), _CODEBOOK | book.head)
-
-
-def _plan_codebook(codebook: Items, item: Item) -> Plan:
-    """Choose between planes and steps for ascending centroids; their number stands before them."""
-    count, dense = varint(len(codebook)), plan_planes(codebook, item)
-    if item.width <= 4:
-        codec = Rising.of_items(codebook)
-        steps = codec.encode(codebook)
-        coded = count + bytes([codec.shift]) + varint(len(steps)) + steps
-        if len(coded) < len(count) + dense.n_bytes:
-            return Plan(len(coded), lambda: coded, _RISING)
-    return Plan(len(count) + dense.n_bytes, lambda: count + dense.build())
-
-
 def _plan_levels(
     items: Items, item: Item, shape: tuple[int, ...], learned: Model | None, limit: int
 ) -> Plan | None:
@@ -376,13 +287,13 @@ def _plan_levels(
     n_first, zero = _order(codebook, item, ranks)
     places = np.empty(len(codebook), np.uint16)
     places[_by_value(np.arange(len(codebook)), item, n_first)] = np.arange(len(codebook))
-    book = _plan_codebook(codebook, item)
+    book = plan_codebook(codebook, item)
     codec = Levels.of_shape(shape, len(items), n_codes=len(codebook), zero=zero)
     model = mixing.fresh_model() if learned is None else mixing.copy_model(learned)
     chunks, left = codec.encode(places[ranks], model, limit - book.n_bytes)
     if chunks is None:
         return None
-    head = _POSITIONS.index("levels") | _CODEBOOK | book.head | (0 if learned is None else _GOES_ON)
+    head = _POSITIONS.index("levels") | CODEBOOK | book.head | (0 if learned is None else _GOES_ON)
     parts = [bytes([head]), book.build(), varint(n_first), varint(zero)]
     parts += [part for chunk in chunks for part in (varint(len(chunk)), chunk)]
     coded = b"".join(parts)
@@ -417,7 +328,7 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
     scanned = nonzero if columns == 1 else nonzero.reshape(rows, columns).T.ravel()
     positions = np.flatnonzero(scanned)
     places = positions if columns == 1 else positions % rows * columns + positions // rows
-    values = _plan_values(items[places], item)
+    values = plan_values(items[places], item)
     head = values.head | (_TRANSPOSED if columns > 1 else 0)
     gaps_head, mask_head = head | _POSITIONS.index("gaps"), head | _POSITIONS.index("mask")
 
@@ -448,35 +359,3 @@ def _plan_sparse(items: Items, nonzero: NDArray[np.bool_], item: Item, columns: 
 def _columns(shape: tuple[int, ...], count: int) -> int:
     """Return the columns of the transposed scan; 1 where there is none, or it is the plain one."""
     return count // shape[0] if len(shape) > 1 and shape[0] > 1 and count % shape[0] == 0 else 1
-
-
-def _read_codebook(
-    cursor: Cursor, head: int, item: Item, n_values: int, ledger: Ledger
-) -> Codebook:
-    count = cursor.varint()
-    if not 1 <= count <= min(distinct.LIMIT, n_values):
-        raise FormatError(f"a codebook of {count} does not fit {n_values} values")
-    if not head & _RISING:
-        return Codebook(item, count, None, read_planes(cursor, item, count, "codebooks", ledger))
-    if item.width > 4:
-        raise FormatError(f"a codebook of {item.width}-byte items has no steps")
-    begin = cursor.at
-    codec = Rising(item.width, cursor.byte())
-    steps = cursor.take(cursor.varint())
-    ledger["codebooks"] += len(steps)
-    ledger["tables"] += cursor.at - begin - len(steps)
-    return Codebook(item, count, codec, steps)
-
-
-def _counted(found: Stream, kind: str, ledger: Ledger) -> Stream:
-    ledger[kind] += len(found.data)
-    ledger["tables"] += found.table_bytes
-    return found
-
-
-def _rotate(items: Items, n_bits: int) -> Items:
-    """Rotate each item's bits to the left."""
-    width = 8 * items.dtype.itemsize
-    kind = items.dtype.type
-    turned: Items = (items << kind(n_bits)) | (items >> kind(width - n_bits))
-    return turned

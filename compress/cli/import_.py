@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from compress.cli import names, output
-from compress.cli.output import Coder, Json, Packed, tell_packed
+from compress.cli import names
+from compress.cli.output import CoderName, Json, Packed, tell_packed
 
 EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
 
@@ -17,7 +17,7 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE.net", help="The published file.")],
     model: Annotated[str, typer.Option(metavar="NAME", help="The network that it holds.")],
     out: Packed = None,
-    coder: Coder = "huffman",
+    coder: CoderName = "huffman",
     as_json: Json = False,
 ) -> None:
     """Read Song Han's published format into a compressed file, weights bit for bit."""
@@ -26,5 +26,5 @@ def command(
 
     subject = names.subject(Recipe(model=model))
     target = out or file.with_suffix(".safetensors")
-    import_net(file, subject, target, coder=output.coder(coder))
+    import_net(file, subject, target, coder=coder)
     tell_packed(target, file.stat().st_size, target.stat().st_size, as_json=as_json)

@@ -6,9 +6,11 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from compress.artifact.settings import Coder
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
@@ -18,8 +20,8 @@ Packed = Annotated[
     Path | None,
     typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
 ]
-Coder = Annotated[
-    str,
+CoderName = Annotated[
+    Coder,
     typer.Option(
         metavar="huffman|best", help="Of codes and positions; best is smaller and slower to open."
     ),
@@ -81,15 +83,6 @@ def tell_packed(target: Path, before: int, after: int, *, as_json: bool) -> None
         print_json({"file": str(target), "source_bytes": before, "artifact_bytes": after})
     else:
         typer.echo(f"{target}: {size(before)} to {size(after)}, {before / after:.2f}x")
-
-
-def coder(name: str) -> Literal["huffman", "best"]:
-    """Return the coder of a name; raise `BadParameter` where there is none."""
-    match name:
-        case "huffman" | "best":
-            return name
-        case _:
-            raise typer.BadParameter(f"--coder must be huffman or best, got {name!r}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from compress.cli import output
-from compress.cli.output import Coder, Json, Packed, tell_packed
+from compress.cli.output import CoderName, Json, Packed, tell_packed
 
 EXAMPLE = "compress pack model.onnx -o model.safetensors"
 
@@ -16,7 +15,7 @@ EXAMPLE = "compress pack model.onnx -o model.safetensors"
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx or .safetensors file.")],
     out: Packed = None,
-    coder: Coder = "huffman",
+    coder: CoderName = "huffman",
     as_json: Json = False,
 ) -> None:
     """Pack a model into a compressed file; unpack gives it back bit for bit."""
@@ -24,7 +23,7 @@ def command(
 
     ending = ".safetensors" if model.suffix == ".onnx" else ".packed.safetensors"
     target = out or model.with_suffix(ending)
-    convert.pack(model, target, coder=output.coder(coder))
+    convert.pack(model, target, coder=coder)
     before, after = convert.n_bytes(model), target.stat().st_size
     tell_packed(target, before, after, as_json=as_json)
     if after >= before and not as_json:

@@ -24,7 +24,7 @@ def distinct(items: Items, limit: int = LIMIT) -> Items | None:
     array([3, 7], dtype=uint32)
     """
     found = np.empty(limit, items.dtype)
-    count = _collect(_read_only(items), found, np.full(_SLOTS, -1, np.int32))
+    count = _collect(read_only(items), found, np.full(_SLOTS, -1, np.int32))
     return None if count < 0 else np.sort(found[:count])
 
 
@@ -36,12 +36,12 @@ def ranks(items: Items, codebook: Items) -> NDArray[np.uint16]:
     """
     out = np.empty(len(items), np.uint16)
     slots = np.full(_SLOTS, -1, np.int32)
-    _collect(_read_only(codebook), np.empty(len(codebook), codebook.dtype), slots)
-    _look_up(_read_only(items), _read_only(codebook), slots, out)
+    _collect(read_only(codebook), np.empty(len(codebook), codebook.dtype), slots)
+    _look_up(read_only(items), read_only(codebook), slots, out)
     return out
 
 
-def _read_only(items: Items) -> Items:
+def read_only(items: Items) -> Items:
     """Return a view that makes the kernels compile once, wherever the items come from."""
     view = items.view()
     view.flags.writeable = False

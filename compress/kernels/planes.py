@@ -1,4 +1,4 @@
-"""Items put together from their byte planes.
+"""Items taken apart into byte planes, and put together again.
 
 Private kernels: arguments are checked by the caller (`compress.artifact`).
 """
@@ -12,8 +12,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from compress.kernels.distinct import read_only
+
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
 Bytes = NDArray[np.uint8]
+
+
+def split(items: Items, *, turned: bool) -> Bytes:
+    """Return the bytes of items, lowest first, shape `(width, n)`: a view, unless they are turned.
+
+    Args:
+        items: shape `(n,)`.
+        turned: rotate each item to the left by one bit first.
+
+    >>> split(np.uint16([32768, 129]), turned=True).tolist()
+    [[1, 2], [0, 1]]
+    """
+    whole = _rotated(items, 1) if turned else items
+    return whole.view(np.uint8).reshape(-1, items.itemsize).T
 
 
 def join(planes: Sequence[Bytes], out: Items, *, turned: bool) -> None:
@@ -29,7 +45,7 @@ def join(planes: Sequence[Bytes], out: Items, *, turned: bool) -> None:
     >>> out
     array([32768,   129], dtype=uint16)
     """
-    rows = [_read_only(plane) for plane in planes]
+    rows = [read_only(plane) for plane in planes]
     if len(rows) == 4:
         _join_4(rows[0], rows[1], rows[2], rows[3], turned, out)
         return
@@ -37,34 +53,23 @@ def join(planes: Sequence[Bytes], out: Items, *, turned: bool) -> None:
     for column, row in enumerate(rows):
         columns[:, column] = row
     if turned:
-        width = 8 * out.itemsize
-        kind = out.dtype.type
-        out[:] = (out >> kind(1)) | (out << kind(width - 1))
+        out[:] = _rotated(out, 8 * out.itemsize - 1)
 
 
-def _read_only(plane: Bytes) -> Bytes:
-    """Return a view that makes the kernel compile once, wherever the plane comes from."""
-    view = plane.view()
-    view.flags.writeable = False
-    return view
+def _rotated(items: Items, n_bits: int) -> Items:
+    """Return items with their bits rotated to the left."""
+    kind = items.dtype.type
+    whole: Items = (items << kind(n_bits)) | (items >> kind(8 * items.itemsize - n_bits))
+    return whole
 
 
 @njit(cache=True, nogil=True)
 def _join_4(a: Bytes, b: Bytes, c: Bytes, d: Bytes, turned: bool, out: Items) -> None:
-    if turned:
-        for i in range(out.shape[0]):
-            item = (
-                np.uint32(a[i])
-                | np.uint32(b[i]) << np.uint32(8)
-                | np.uint32(c[i]) << np.uint32(16)
-                | np.uint32(d[i]) << np.uint32(24)
-            )
-            out[i] = item >> np.uint32(1) | item << np.uint32(31)
-        return
     for i in range(out.shape[0]):
-        out[i] = (
+        item = (
             np.uint32(a[i])
             | np.uint32(b[i]) << np.uint32(8)
             | np.uint32(c[i]) << np.uint32(16)
             | np.uint32(d[i]) << np.uint32(24)
         )
+        out[i] = item >> np.uint32(1) | item << np.uint32(31) if turned else item

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compress.artifact import archive, tensors
 from compress.artifact.archive import Archive
-from compress.artifact.tensors import Item, Ledger
+from compress.artifact.values import Item, Items, Ledger
 from compress.kernels.distinct import distinct
 
 
@@ -69,7 +69,7 @@ def paper_bytes(file: Archive) -> int:
     return sum(counted[kind] for kind in ("codes", "gaps", "codebooks", "dense"))
 
 
-def _n_distinct(items: tensors.Items) -> int:
+def _n_distinct(items: Items) -> int:
     few = distinct(items)
     if few is not None:
         return len(few)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from compress.artifact import archive, model
 from compress.artifact.archive import Archive
 from compress.artifact.model import Layout
-from compress.artifact.tensors import Items
+from compress.artifact.values import Items
 from compress.errors import DataError, FormatError, OutputError, require
 from compress.preprocess import Preprocessing
 

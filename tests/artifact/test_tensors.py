@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.artifact import tensors
-from compress.artifact.tensors import Item
+from compress.artifact.values import Item
 from compress.codecs.cursor import Cursor, varint
 from compress.errors import FormatError
 from tests.artifact import reader

@@ -13,6 +13,7 @@ from safetensors.numpy import save
 
 from compress import recipe as recipes
 from compress.artifact import archive, container, tensors
+from compress.artifact.settings import Coder
 from compress.codecs import huffman, levels, stream
 from compress.codecs.fixed import FixedWidth
 from compress.codecs.huffman import Huffman
@@ -27,7 +28,7 @@ from tests.artifact.test_tensors import ITEMS
 from tests.fuzz.files import LAYERS, folder
 from tests.fuzz.symbols import SHAPES, learned, of_counts, small_chunks
 
-_CODERS: tuple[archive.Coder, ...] = ("huffman", "best")
+_CODERS: tuple[Coder, ...] = ("huffman", "best")
 
 
 def seeds(target: str) -> list[bytes]:

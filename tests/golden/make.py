@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from compress.artifact import archive, convert
 from compress.artifact.container import VERSION
+from compress.artifact.settings import Coder
 
 HERE = Path(__file__).parent
 METADATA = {
@@ -24,7 +25,7 @@ METADATA = {
     "metrics": {"accuracy": 0.9, "note": None},
 }
 ATTACHED = {"vocabulary/ä.txt": b"one\ntwo\n" * 100, "empty": b""}
-CODERS: tuple[archive.Coder, ...] = ("huffman", "best")
+CODERS: tuple[Coder, ...] = ("huffman", "best")
 RNG = np.random.Generator(np.random.PCG64(7))
 PACKED = ("INT4", "UINT4", "FLOAT4E2M1", "INT2", "UINT2", "FLOAT6E2M3", "FLOAT6E3M2")
 NAN_PAYLOADS = np.array([0x7F800001, 0xFFC12345, 0x80000000, 1, 0x7F800000], np.uint32)
