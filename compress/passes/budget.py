@@ -25,7 +25,7 @@ from compress.kernels.rate import Quantized, quantize
 from compress.passes.correct import channel_means, correct_biases
 from compress.passes.importance import fisher_diagonal
 from compress.passes.settings import BudgetSettings
-from compress.passes.share import ShareReport, shared_layer
+from compress.passes.share import SharedLayer, ShareReport, keep
 from compress.passes.weights import Weight, weights_of
 
 _TRIES = 6  # at the size of the real file
@@ -76,10 +76,11 @@ def share_to_size(
     means = channel_means(model, chosen) if chosen is not None and len(chosen) else ()
     biases = {name: held.clone() for name, held in model.state_dict().items() if held.ndim == 1}
 
+    kept: list[SharedLayer] = []
+
     def apply(found: Mapping[str, Quantized]) -> int:
         """Make the model what was found; return the size of its file."""
-        for layer in layers:
-            _write(model, layer, found[layer.weight.name])
+        kept[:] = [_keep(model, layer, settings.max_bits, found) for layer in layers]
         model.load_state_dict(biases, strict=False)
         if means:
             assert chosen is not None
@@ -87,8 +88,7 @@ def share_to_size(
         return file_bytes(model)
 
     _search(layers, settings, apply)
-    shared = [shared_layer(w, settings.max_bits, _shared_of(model, w)) for w in weights]
-    return model, ShareReport(tuple(shared), tuple(skipped))
+    return model, ShareReport(tuple(kept), tuple(skipped))
 
 
 def _layers(
@@ -118,33 +118,41 @@ def _search(
     apply: Callable[[Mapping[str, Quantized]], int],
 ) -> None:
     """Find the lowest price whose file fits; the entropy stands for the file on the way there."""
-    target = settings.target_bytes
+    target, limits = settings.target_bytes, _limits(layers)
     rest = 0.0  # what the file takes beside the entropy of the codes: learned from real files
     best: tuple[int, Mapping[str, Quantized]] | None = None
-    smallest = 0
+    size, found = 0, None
     for _ in range(_TRIES):
-        found = _at_size(layers, settings.max_bits, target - rest)
-        smallest = apply(found)
-        if smallest <= target and (best is None or smallest > best[0]):
-            best = smallest, found
-        if _NEAR * target <= smallest <= target:
+        found = _at_size(layers, settings.max_bits, target - rest, limits)
+        size = apply(found)
+        if size <= target and (best is None or size > best[0]):
+            best = size, found
+        if _NEAR * target <= size <= target:
             return
-        rest += max(smallest - target, smallest - (1 + _NEAR) / 2 * target)
+        rest += max(size - target, size - (1 + _NEAR) / 2 * target)
     if best is None:
         raise SettingsError(
             f"target_bytes must be a size that can be reached, got {target}; "
-            f"the smallest file that was found takes {smallest} bytes"
+            f"the smallest file that was found takes {size} bytes"
         )
-    apply(best[1])
+    if best[1] is not found:
+        apply(best[1])
 
 
-def _at_size(layers: list[_Layer], max_bits: int, n_bytes: float) -> Mapping[str, Quantized]:
-    """Quantize all layers at the lowest price at which their entropy is at most `n_bytes`."""
+def _limits(layers: list[_Layer]) -> tuple[float, float]:
+    """Return logarithms of prices: float32 tells no change, and nearly all becomes zero."""
     squares = sum(float(np.square(layer.values, dtype=np.float64).sum()) for layer in layers)
     count = sum(int(np.count_nonzero(layer.values)) for layer in layers)
     mean = _mean_importance(layers)
-    high = np.log(max(mean * squares / max(count, 1), 1e-30)) + 3  # nearly all becomes zero
-    low = high - 30  # far below what float32 tells apart
+    high = float(np.log(max(mean * squares / max(count, 1), 1e-30))) + 3
+    return high - 30, high
+
+
+def _at_size(
+    layers: list[_Layer], max_bits: int, n_bytes: float, limits: tuple[float, float]
+) -> Mapping[str, Quantized]:
+    """Quantize all layers at the lowest price at which their entropy is at most `n_bytes`."""
+    low, high = limits
     found = _at_price(layers, max_bits, np.exp(high))
     for _ in range(18):
         middle = (low + high) / 2
@@ -177,18 +185,12 @@ def _entropy_bytes(found: Mapping[str, Quantized]) -> float:
     return sum(q.bits + _CENTROID_BITS * len(q.centroids) for q in found.values()) / 8
 
 
-def _write(model: nn.Module, layer: _Layer, found: Quantized) -> None:
-    parameter = layer.weight.parameter
+def _keep(
+    model: nn.Module, layer: _Layer, bits: int, found: Mapping[str, Quantized]
+) -> SharedLayer:
+    weight, own = layer.weight, found[layer.weight.name]
     shared = Shared(
-        torch.from_numpy(found.codes).view(parameter.shape).to(parameter.device),
-        torch.from_numpy(found.centroids).to(parameter.device),
+        torch.from_numpy(own.codes).view(weight.parameter.shape).to(weight.parameter.device),
+        torch.from_numpy(own.centroids).to(weight.parameter.device),
     )
-    with torch.no_grad():
-        shared.write(parameter.data)
-    constraints_of(model).by_name[layer.weight.name] = shared
-
-
-def _shared_of(model: nn.Module, weight: Weight) -> Shared:
-    held = constraints_of(model).by_name[weight.name]
-    assert isinstance(held, Shared)
-    return held
+    return keep(model, weight, bits, shared)

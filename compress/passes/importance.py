@@ -12,7 +12,6 @@ arXiv:1905.12558, on drawn labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +39,7 @@ def fisher_diagonal(
     required = [parameter.requires_grad for parameter in parameters]
     for parameter in parameters:
         parameter.requires_grad_(True)
-    with nullcontext() if torch.is_grad_enabled() else torch.enable_grad():
+    with torch.enable_grad():
         for batch in torch.split(samples, _BATCH):
             returned = model(batch)
             outputs = returned if isinstance(returned, Tensor) else returned[0]

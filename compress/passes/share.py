@@ -68,8 +68,7 @@ def share(model: nn.Module, settings: ShareSettings, *, seed: int) -> tuple[nn.M
         DataError: when weights are not finite.
     """
     require(seed >= 0, "seed", "0 or more", seed)
-    constraints = constraints_of(model)
-    constraints.apply(model)
+    constraints_of(model).apply(model)
     weights, skipped = weights_of(model)
     targets = settings.bits.resolve(weights)
     layers = []
@@ -80,10 +79,7 @@ def share(model: nn.Module, settings: ShareSettings, *, seed: int) -> tuple[nn.M
         bits, _ = targets[weight.name]
         with weight.named_errors():
             shared = _shared(weight, bits, settings.init, seed)
-        with torch.no_grad():
-            shared.write(weight.parameter.data)
-        constraints.by_name[weight.name] = shared
-        layers.append(shared_layer(weight, bits, shared))
+        layers.append(keep(model, weight, bits, shared))
     return model, ShareReport(tuple(layers), tuple(skipped))
 
 
@@ -104,15 +100,19 @@ def _shared(weight: Weight, bits: int, init: Init, seed: int) -> Shared:
     )
 
 
-def shared_layer(weight: Weight, bits: int, shared: Shared) -> SharedLayer:
-    """Return what a weight became.
+def keep(model: nn.Module, weight: Weight, bits: int, shared: Shared) -> SharedLayer:
+    """Write what a weight became, and have the model keep it.
 
     Args:
+        model: that holds the weight.
         weight: that is shared.
         bits: of a code.
-        shared: its codes and codebook.
+        shared: its codes and codebook, on the weight's device.
     """
     parameter = weight.parameter.detach()
+    with torch.no_grad():
+        shared.write(parameter)
+    constraints_of(model).by_name[weight.name] = shared
     centroids = shared.codebook.detach().to(parameter.dtype)
     return SharedLayer(
         name=weight.name,
