@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import results_file
-from compress.artifact.archive import Coder
+from compress.artifact.settings import Coder
 from compress.cli import names
 from compress.pipeline.published import import_net
 from compress.recipe import Recipe

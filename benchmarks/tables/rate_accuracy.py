@@ -33,20 +33,17 @@ from torch import Tensor, nn
 
 from benchmarks import results_file
 from compress.artifact import archive, convert, model
-from compress.cli import names
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
 from compress.passes.budget import share_to_size
 from compress.passes.settings import BudgetSettings, Importance
-from compress.pipeline.published import import_net
+from compress.pipeline import published
 from compress.preprocess import Preprocessing, open_image
-from compress.recipe import Recipe
+from zoo import registry
 
 NAME = "rate_accuracy"
 NETWORK = "squeezenet1_0"
-PREPROCESSING = Preprocessing(
-    mode="RGB", resize=256, crop=(227, 227), scale=1.0, mean=(123.0, 117.0, 104.0)
-)
+PREPROCESSING = Preprocessing.from_json(published.PREPROCESSING)
 QPS = tuple(range(-38, -18, 2))
 #: NNCodec's own settings, and those with its best curve here: the trellis weighs the rate, too. Its
 #: opt_qp, scan order 1 and independent quantisation were worse; its codebooks were not smaller.
@@ -109,11 +106,10 @@ def images(root: Path) -> NDArray[np.uint8]:
 
 def original(root: Path) -> Weights:
     """Return the weights as published."""
+    model = _bare()
     source = root / "squeezenet-deep-compression" / "compressed_SqueezeNet.net"
-    with tempfile.TemporaryDirectory() as folder:
-        packed = Path(folder) / "original.safetensors"
-        import_net(source, names.subject(Recipe(model=NETWORK)), packed)
-        return unpacked(packed)
+    published.load_net(source, model, NETWORK)
+    return {name: held.numpy() for name, held in model.state_dict().items()}
 
 
 def unpacked(path: Path) -> Weights:
@@ -240,12 +236,9 @@ def _nncodec(
 
 
 def _bare() -> nn.Module:
-    from torchvision.models import squeezenet1_0
-
-    bare: Any = squeezenet1_0(weights=None)
-    bare.classifier[1].padding = (1, 1)  # Caffe's; torchvision pads nothing here
-    module: nn.Module = bare
-    return module
+    bare = registry.get(NETWORK).build()
+    published.as_published(bare, NETWORK)
+    return bare
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from torch import nn
 
 from compress import files
 from compress.errors import DataError, OutputError, SettingsError
+from compress.pipeline import published
 from compress.pipeline.subject import Data, Subject
 from compress.recipe import Recipe
 from compress.training.settings import TrainSettings
@@ -45,6 +46,17 @@ def source_of(recipe: Recipe, subject: Subject) -> Source:
             )
         case file:
             return Path(file)
+
+
+def preprocessing_of(source: Source, subject: Subject) -> Mapping[str, object] | None:
+    """Return how the weights want their images; None for as the task gives them."""
+    match source:
+        case "pretrained":
+            return subject.preprocessing
+        case Path(suffix=".net"):
+            return published.PREPROCESSING
+        case _:
+            return None
 
 
 def weights_file(path: Path, model: nn.Module) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from compress.artifact import convert, published
-from compress.artifact.archive import Coder
+from compress.artifact.settings import Coder
 from compress.errors import DataError, FormatError, UnsupportedLayerError
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
@@ -56,7 +56,7 @@ def load_net(source: Path, model: nn.Module, name: str) -> None:
         DataError: when the file cannot be read or is not of this network.
         UnsupportedLayerError: when the network has weights that the format does not know.
     """
-    _as_published(model, name)
+    as_published(model, name)
     weights = weights_of(model)[0]
     if any(weight.kind not in ("conv", "fc") for weight in weights):
         raise UnsupportedLayerError(f"{name} has other layers than conv and fc")
@@ -79,7 +79,7 @@ def load_net(source: Path, model: nn.Module, name: str) -> None:
         parameters[f"{weight.module}.bias"].data = torch.from_numpy(biases)
 
 
-def _as_published(model: nn.Module, name: str) -> None:
+def as_published(model: nn.Module, name: str) -> None:
     """Change a network to the one that was published under its name."""
     if name == "squeezenet1_0":  # Caffe's last convolution, 1x1, pads its input by 1
         last = model.get_submodule("classifier.1")

@@ -5,23 +5,20 @@ from __future__ import annotations
 import gc
 import io
 import logging
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext, redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from compress import files
 from compress import recipe as recipes
-from compress.artifact import archive, convert
+from compress.artifact import archive
 from compress.constraints import Shared, constraints_of
 from compress.errors import SettingsError
-from compress.export.onnx import export
 from compress.measure import accuracy, size
 from compress.measure.parity import difference
 from compress.passes.budget import share_to_size
@@ -30,6 +27,7 @@ from compress.passes.settings import BudgetSettings
 from compress.passes.share import ShareReport, share
 from compress.passes.weights import weights_of
 from compress.pipeline import dense, examples, outcome, published
+from compress.pipeline.shipping import Shipping
 from compress.pipeline.subject import Data, Subject, load_data
 from compress.pipeline.work import Work
 from compress.recipe import Recipe
@@ -107,7 +105,8 @@ class _Run:
         self.recipe, self.subject, self.source = recipe, subject, source
         self.out, self.work, self.notify = out, work, notify
         self.device = _device(recipe.device)
-        self.data = load_data(subject, self._preprocessing())
+        self.data = load_data(subject, dense.preprocessing_of(source, subject))
+        self.shipping = Shipping(recipe, subject, source, self.data)
         self.model: nn.Module | None = None
         self.onnx = out / f"{subject.name}.onnx"
         self.file = out / f"{subject.name}.safetensors"
@@ -165,7 +164,7 @@ class _Run:
     def export(self, record: dict[str, Any]) -> None:
         """Write the ONNX file, and what torch makes of the examples."""
         model = self._model.cpu()
-        inputs = self._inputs()
+        inputs = self.shipping.inputs()
         outputs = examples.outputs_of(model, inputs)
         record["histograms"] = _histograms(model)
         record["centroids"] = {
@@ -178,14 +177,14 @@ class _Run:
         record["unchanged"] = {skipped.name: skipped.reason for skipped in unchanged}
         self.work.save_arrays("inputs", {str(i): array for i, array in enumerate(inputs)})
         self.work.save_arrays("outputs", {str(i): array for i, array in enumerate(outputs)})
-        self._export(model, inputs, len(outputs), self.onnx)
+        self.shipping.export(model, inputs, len(outputs), self.onnx)
         self.model = None  # the ONNX file holds it from here on
         del model
         gc.collect()
 
     def pack(self, record: dict[str, Any]) -> None:
         """Code the ONNX file."""
-        self._pack(self.onnx, self.file)
+        self.shipping.pack(self.onnx, self.file)
         record["size_bytes"] = self.file.stat().st_size
 
     def check(self, record: dict[str, Any]) -> None:
@@ -241,60 +240,16 @@ class _Run:
             wanted = min(max(settings.samples, settings.corrected), len(data.train))
             chosen = permutation(len(data.train), self.recipe.seed)[:wanted]
             samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
-        inputs = self._inputs()
-        n_outputs = len(examples.outputs_of(self._model, inputs))
-
-        def file_bytes(model: nn.Module) -> int:
-            with tempfile.TemporaryDirectory() as folder:
-                plain, packed = Path(folder) / self.onnx.name, Path(folder) / self.file.name
-                self._export(model, inputs, n_outputs, plain)
-                self._pack(plain, packed)
-                return packed.stat().st_size
-
+        model, inputs = self._model.cpu(), self.shipping.inputs()
+        n_outputs = len(examples.outputs_of(model, inputs))
         _, shared = share_to_size(
-            self._model.cpu(),
+            model,
             settings,
-            file_bytes=file_bytes,
+            file_bytes=lambda changed: self.shipping.n_bytes(changed, inputs, n_outputs),
             samples=samples,
             seed=self.recipe.seed,
         )
         return shared
-
-    def _export(
-        self, model: nn.Module, inputs: Sequence[NDArray[Any]], n_outputs: int, path: Path
-    ) -> None:
-        fixed = {"dynamic_batch": False} if self.subject.batch is not None else {}
-        export(
-            model,
-            [torch.from_numpy(array) for array in inputs],
-            path,
-            replace(self.recipe.onnx, **fixed),
-            input_names=[given.name for given in self.subject.inputs],
-            output_names=examples.output_names(n_outputs),
-        )
-
-    def _pack(self, plain: Path, packed: Path) -> None:
-        attached = self.subject.attached() if self.source == "pretrained" else {}
-        convert.pack(plain, packed, self._facts(), coder=self.recipe.coder, attached=attached)
-
-    def _inputs(self) -> list[NDArray[Any]]:
-        return examples.inputs_of(self.subject, self.data, self.recipe.seed)
-
-    def _facts(self) -> dict[str, Any]:
-        """Return what the file tells beside the network."""
-        if self.data is None:
-            return {"model": self.subject.name}
-        return {"model": self.subject.name, **self.data.facts, "task": self.data.task.name}
-
-    def _preprocessing(self) -> Mapping[str, object] | None:
-        """Return what the weights were trained on; None for the task's own."""
-        match self.source:
-            case "pretrained":
-                return self.subject.preprocessing
-            case Path(suffix=".net"):
-                return published.PREPROCESSING
-            case _:
-                return None
 
     def _recover(self, done: list[str], stage: str) -> None:
         """Bring the model to where the stages that are done left it, after a resume."""
