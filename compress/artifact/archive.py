@@ -24,7 +24,7 @@ from compress.artifact.settings import Coder
 from compress.artifact.tensors import Coded
 from compress.artifact.values import Item, Items, Ledger, Plan
 from compress.codecs.cursor import Cursor
-from compress.codecs.stream import Stream
+from compress.codecs.stream import Found
 from compress.errors import FormatError
 from compress.kernels.mixing import Model
 
@@ -80,7 +80,7 @@ class Pooled:
 class _Pool:
     item: Item
     count: int = 0
-    planes: tuple[Stream, ...] = ()
+    planes: tuple[Found, ...] = ()
     ledger: Ledger = field(default_factory=Counter)
     decoded: Items | None = None
 
@@ -297,7 +297,8 @@ def _parse(file: Container) -> Archive:
     n_decoded = sum(layout.n_bytes for layout in layouts)
     if n_decoded > _limit(file.n_bytes):
         raise FormatError(f"{file.n_bytes} bytes claim to hold {n_decoded}")
-    small = Cursor(_bytes(file.streams, _SMALL))
+    version = file.metadata["format"]
+    small = Cursor(_bytes(file.streams, _SMALL), version)
     pools = {item: _Pool(item) for item in _POOLS}
     found: list[tuple[Layout, Coded | Pooled]] = []
     known = {_GRAPH, _SMALL, *attached}
@@ -311,7 +312,7 @@ def _parse(file: Container) -> Archive:
             found.append((layout, Pooled(layout.count, pool.count, pool)))
             pool.count += layout.count
             continue
-        cursor = small if is_small else Cursor(_bytes(file.streams, name))
+        cursor = small if is_small else Cursor(_bytes(file.streams, name), version)
         found.append((layout, tensors.read(cursor, layout.item, layout.shape, layout.count)))
         if not is_small:
             cursor.finish()
@@ -322,10 +323,8 @@ def _parse(file: Container) -> Archive:
     unknown = sorted(file.streams.keys() - known)
     if unknown:
         raise FormatError(f"streams that belong to no tensor: {unknown[:3]}")
-    for layout, coded in found:
+    for _, coded in found:
         ledger.update(coded.ledger)
-        if file.metadata["format"] == 1 and isinstance(coded, Coded) and coded.is_of_format_2:
-            raise FormatError(f"{layout.name} has a form that format 1 does not know")
     ledger["header"] += file.n_bytes - ledger.total()
     return Archive(file, graph, tuple(found), ledger)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compress import files
 from compress.errors import DataError, FormatError
 
-VERSION = 2  # of the format
+VERSION = 3  # of the format
 _KEY = "compress"  # the one metadata entry: its order in the file cannot vary
 _MAX_METADATA = 1 << 20  # bytes of JSON
 _SEALED = re.compile(r'(\{.*),"sha256":"([0-9a-f]{64})"\}', re.DOTALL)

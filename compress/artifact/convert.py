@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,7 @@ def _load_weights(path: Path) -> ModelProto:
         raise DataError(f"{path} is packed already")
     out = ModelProto(producer_name=_WEIGHTS)
     kinds = {name: number for number, name, _ in _TYPES}
-    for name, tensor in loaded:
+    for name, tensor in sorted(loaded, key=itemgetter(0)):  # they come in any order
         if tensor["dtype"] not in kinds:
             raise DataError(f"{path}: {name} has the type {tensor['dtype']}, which is not known")
         kind, data = kinds[tensor["dtype"]], bytes(tensor["data"])

@@ -33,7 +33,7 @@ from compress.artifact.values import (
 from compress.codecs import levels, stream
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.levels import Levels
-from compress.codecs.stream import Stream
+from compress.codecs.stream import Found
 from compress.errors import FormatError
 from compress.kernels import bits, distinct, mixing, sparse
 from compress.kernels.mixing import Model
@@ -65,19 +65,12 @@ class Coded:
     columns: int = 1  #: 1 in storage order; else items come down the columns of `(rows, columns)`
     positions: PositionsKind
     gap_bits: int = 0  #: bits of a gap before Huffman coding; 0 without gaps
-    places: Stream | None = None  #: gaps or the bytes of the mask
+    places: Found | None = None  #: gaps or the bytes of the mask
     n_values: int  #: items that have a value of their own: all, or the nonzeros
     codebook: Codebook | None
-    values: tuple[Stream, ...] = ()  #: the codes, or the byte planes
+    values: tuple[Found, ...] = ()  #: the codes, or the byte planes
     mixed: Mixed | None = None  #: the codes of all items
     ledger: Ledger
-
-    @property
-    def is_of_format_2(self) -> bool:
-        """Tell whether format 1 had no such form."""
-        return self.mixed is not None or (
-            self.codebook is not None and self.codebook.codec is not None
-        )
 
     @property
     def form(self) -> str:
@@ -227,7 +220,7 @@ def _read_placed(
                 raise FormatError(f"{n_places} gaps do not fit in {count} items")
         places = counted(stream.read(cursor, n_places), "gaps", ledger)
     codebook: Codebook | None = None
-    values: tuple[Stream, ...]
+    values: tuple[Found, ...]
     if head & CODEBOOK:
         codebook = read_codebook(cursor, head, item, n_values, ledger)
         values = (counted(stream.read(cursor, n_values), "codes", ledger),)
@@ -253,6 +246,7 @@ def _read_levels(
     """Find the codes of all items."""
     if not head & CODEBOOK:
         raise FormatError(f"no tensor has the form {head}")
+    cursor.require(2)
     codebook = read_codebook(cursor, head, item, count, ledger)
     n_first, zero = cursor.varint(), cursor.varint()
     if codebook.count > levels.MAX_CODES or n_first > codebook.count or zero >= codebook.count:

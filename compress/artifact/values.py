@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compress.codecs import stream
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.rising import Rising
-from compress.codecs.stream import Stream
+from compress.codecs.stream import Found
 from compress.errors import FormatError
 from compress.kernels import bits, distinct, planes
 from compress.kernels.mixing import Model
@@ -57,7 +57,7 @@ class Codebook:
     item: Item
     count: int  #: centroids
     codec: Rising | None  #: of steps
-    coded: tuple[Stream, ...] | memoryview  #: byte planes, or steps
+    coded: tuple[Found, ...] | memoryview  #: byte planes, or steps
 
     def decode(self) -> Items:
         """Return the centroids, ascending, shape `(count,)`."""
@@ -91,10 +91,12 @@ def plan_planes(items: Items, item: Item) -> Plan:
     """Code items as byte planes: what fits values that hardly repeat."""
     # A rotation puts a float's exponent, which is predictable, into one byte of its own.
     rows = planes.split(items, turned=item.is_float)
-    counts = [bits.count(np.ascontiguousarray(row), 1 << 8) for row in rows]
-    codecs = [stream.choose(row) for row in counts]
-    size = sum(map(stream.n_bytes, codecs, counts))
-    return Plan(size, lambda: b"".join(map(stream.encode, map(np.ascontiguousarray, rows), codecs)))
+    sizes, codings = zip(
+        *(stream.plan_bytes(np.ascontiguousarray(row)) for row in rows), strict=True
+    )
+    return Plan(
+        sum(sizes), lambda: b"".join(map(stream.encode, map(np.ascontiguousarray, rows), codings))
+    )
 
 
 def plan_codebook(codebook: Items, item: Item) -> Plan:
@@ -111,13 +113,13 @@ def plan_codebook(codebook: Items, item: Item) -> Plan:
 
 def read_planes(
     cursor: Cursor, item: Item, count: int, kind: str, ledger: Ledger
-) -> tuple[Stream, ...]:
+) -> tuple[Found, ...]:
     """Find the next byte planes of `count` items and enter them in the ledger."""
     return tuple(counted(stream.read(cursor, count), kind, ledger) for _ in range(item.width))
 
 
 def join_planes(
-    found: tuple[Stream, ...], item: Item, count: int, out: Items | None = None
+    found: tuple[Found, ...], item: Item, count: int, out: Items | None = None
 ) -> Items:
     """Decode byte planes, shape `(count,)`, to `out` if given."""
     out = np.empty(count, item.dtype) if out is None else out
@@ -134,6 +136,7 @@ def read_codebook(cursor: Cursor, head: int, item: Item, n_values: int, ledger: 
         return Codebook(item, count, None, read_planes(cursor, item, count, "codebooks", ledger))
     if item.width > 4:
         raise FormatError(f"a codebook of {item.width}-byte items has no steps")
+    cursor.require(2)
     begin = cursor.at
     codec = Rising(item.width, cursor.byte())
     steps = cursor.take(cursor.varint())
@@ -142,8 +145,8 @@ def read_codebook(cursor: Cursor, head: int, item: Item, n_values: int, ledger: 
     return Codebook(item, count, codec, steps)
 
 
-def counted(found: Stream, kind: str, ledger: Ledger) -> Stream:
+def counted(found: Found, kind: str, ledger: Ledger) -> Found:
     """Enter a stream in the ledger, and return it."""
-    ledger[kind] += len(found.data)
+    ledger[kind] += found.data_bytes
     ledger["tables"] += found.table_bytes
     return found

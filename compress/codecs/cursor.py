@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from compress.errors import FormatError
 
 _MAX_VARINT_BYTES = 9  # 63 bits
@@ -15,11 +17,18 @@ class Cursor:
     (300, b'ab', 4)
     """
 
-    __slots__ = ("_data", "at")
+    __slots__ = ("_data", "_version", "at")
 
-    def __init__(self, data: bytes | memoryview) -> None:
+    def __init__(self, data: bytes | memoryview, version: int = sys.maxsize) -> None:
+        """Begin at the front of `data`, which are in a format of this `version`."""
         self._data = memoryview(data).toreadonly()
+        self._version = version
         self.at = 0
+
+    def require(self, version: int) -> None:
+        """Raise `FormatError` where the format is older than `version`."""
+        if self._version < version:
+            raise FormatError(f"what came with format {version} is in a file of {self._version}")
 
     def take(self, n_bytes: int) -> memoryview:
         """Return the next bytes and step over them."""
@@ -37,6 +46,10 @@ class Cursor:
         byte = self.byte()
         self.at -= 1
         return byte
+
+    def ahead(self, n_bytes: int) -> memoryview:
+        """Return the next bytes, fewer where there are not so many, without stepping over them."""
+        return self._data[self.at : self.at + n_bytes]
 
     def varint(self) -> int:
         """Return the next LEB128 number, in [0, 2**63), in its shortest form."""

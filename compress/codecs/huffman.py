@@ -1,7 +1,7 @@
 """Canonical, length-limited Huffman coding.
 
-Symbols are coded in chunks of `CHUNK`; each chunk is a byte-aligned stream of its own, so that
-chunks decode independently, on several threads and in bounded memory.
+Symbols are coded in chunks; each chunk is a byte-aligned stream of its own, so that chunks decode
+independently, side by side, on several threads and in bounded memory.
 
 Source: Huffman 1952; length limit by package-merge, Larmore & Hirschberg 1990; canonical form as
 in Deflate (RFC 1951, sec. 3.2.2).
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from compress.errors import FormatError
 from compress.kernels import bits
 
-CHUNK = 1 << 16  # symbols to a stream
+CHUNK = 1 << 16  # symbols to a chunk, unless told
 MAX_LENGTH = 16  # bits in the longest codeword that the format allows
 MAX_ALPHABET = 1 << 16
 _PARALLEL = 1 << 22  # from this many symbols on, a second thread pays
@@ -40,6 +40,7 @@ class Huffman:
     """
 
     lengths: bytes  #: bits of each symbol's codeword, 0 for a symbol that does not occur
+    chunk: int = CHUNK  #: symbols to a chunk; the last one holds the rest
 
     def __post_init__(self) -> None:
         used = np.frombuffer(self.lengths, np.uint8)
@@ -50,14 +51,14 @@ class Huffman:
             raise FormatError("the lengths of a Huffman code do not fill the code space")
 
     @classmethod
-    def of_counts(cls, counts: NDArray[np.int64]) -> Huffman:
+    def of_counts(cls, counts: NDArray[np.int64], chunk: int = CHUNK) -> Huffman:
         """Return the best code for symbols that occur `counts` times, two of them at least."""
         lengths = np.zeros(len(counts), np.uint8)
         used = np.flatnonzero(counts)
         # Short tables decode faster; a limit of 12 costs a small alphabet next to nothing.
         limit = 12 if len(used) <= 1 << 10 else MAX_LENGTH
         lengths[used] = _package_merge(counts[used], limit)
-        return cls(lengths.tobytes())
+        return cls(lengths.tobytes(), chunk)
 
     def n_bits(self, counts: NDArray[np.int64]) -> int:
         """Return the bits of all codewords, without the padding of chunks."""
@@ -69,14 +70,14 @@ class Huffman:
         assert len(symbols) == 0 or int(symbols.max()) < len(lengths)
         counts = bits.count(symbols, len(lengths))
         assert not counts[lengths == 0].any()
-        sizes = np.zeros(-(-len(symbols) // CHUNK), np.int64)
+        sizes = np.zeros(-(-len(symbols) // self.chunk), np.int64)
         out = np.empty(self.n_bits(counts) // 8 + len(sizes) + 8, np.uint8)
-        written = bits.encode_huffman(symbols, _codewords(lengths), CHUNK, out, sizes)
+        written = bits.encode_huffman(symbols, _codewords(lengths), self.chunk, out, sizes)
         return b"".join([sizes[:-1].astype("<u4").data, out[:written].data])
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
         """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
-        n_chunks = -(-count // CHUNK)
+        n_chunks = -(-count // self.chunk)
         head = 4 * max(n_chunks - 1, 0)
         if count > 8 * len(data) or len(data) < head:
             raise FormatError(f"{len(data)} bytes are not {count} Huffman codewords")
@@ -94,19 +95,24 @@ class Huffman:
         table = _table(np.frombuffer(self.lengths, np.uint8))
         several = len(offsets) > 4  # chunks: fewer are not decoded side by side
         runs = bits.runs_of(table) if several else np.empty(0, np.uint32)
-        n_threads = (os.cpu_count() or 1) if len(out) >= _PARALLEL else 1
-        step = max(-(-(len(offsets) - 1) // n_threads), 1)
+        threads = n_threads(len(out))
+        step = max(-(-(len(offsets) - 1) // threads), 1)
 
         def part(begin: int) -> bool:
-            some = out[begin * CHUNK : (begin + step) * CHUNK]
+            some = out[begin * self.chunk : (begin + step) * self.chunk]
             ends = offsets[begin : begin + step + 1]
-            return bits.decode_huffman(streams, ends, table, runs, CHUNK, some)
+            return bits.decode_huffman(streams, ends, table, runs, self.chunk, some)
 
         begins = range(0, len(offsets) - 1, step)
-        if n_threads == 1:
+        if threads == 1:
             return all(map(part, begins))
-        with ThreadPoolExecutor(n_threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             return all(pool.map(part, begins))
+
+
+def n_threads(count: int) -> int:
+    """Return how many threads are worth their start for so many symbols."""
+    return (os.cpu_count() or 1) if count >= _PARALLEL else 1
 
 
 def symbol_dtype(alphabet: int) -> type[np.uint8] | type[np.uint16]:

@@ -112,22 +112,30 @@ def runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Widen a decoding table to as many symbols at once as `RUN_BITS` bits hold, three at most.
 
     Returns:
-        The symbols in the three low bytes | their number << 24 | their bits << 26 for each next
-        `RUN_BITS` bits; empty where symbols take more than a byte or codewords are too long.
+        Their bits | the symbols, a byte each, << 6 | their number << 30 for each next `RUN_BITS`
+        bits; empty where symbols take more than a byte or codewords are too long.
     """
     if len(table) > 1 << RUN_BITS or (table & 0xFFFF).max() > 0xFF:
         return np.empty(0, np.uint32)
-    ahead = np.arange(1 << RUN_BITS)
-    symbols = (table & 0xFFFF)[ahead % len(table)].astype(np.int64)
-    lengths = (table >> LENGTH_SHIFT)[ahead % len(table)].astype(np.int64)
-    run, count, used = symbols.copy(), np.ones_like(ahead), lengths.copy()
-    for place in (1, 2):
-        behind = ahead >> used
-        fits = (count == place) & (used + lengths[behind] <= RUN_BITS)
-        run |= np.where(fits, symbols[behind] << 8 * place, 0)
-        count += fits
-        used += np.where(fits, lengths[behind], 0)
-    return (run | count << 24 | used << 26).astype(np.uint32)
+    runs = np.empty(1 << RUN_BITS, np.uint32)
+    _fill_runs(table, runs)
+    return runs
+
+
+@njit(cache=True, nogil=True)
+def _fill_runs(table: NDArray[np.uint32], runs: NDArray[np.uint32]) -> None:
+    mask = np.uint32(table.shape[0] - 1)
+    for ahead in range(runs.shape[0]):
+        run = n_bits = n_symbols = np.uint32(0)
+        while n_symbols < 3:
+            entry = table[np.uint32(ahead) >> n_bits & mask]
+            length = entry >> np.uint32(LENGTH_SHIFT)
+            if n_bits + length > np.uint32(RUN_BITS):
+                break
+            run |= (entry & np.uint32(0xFF)) << np.uint32(6 + 8 * n_symbols)
+            n_bits += length
+            n_symbols += np.uint32(1)
+        runs[ahead] = n_bits | run | n_symbols << np.uint32(30)
 
 
 @njit(cache=True, nogil=True)
@@ -232,11 +240,14 @@ def _take_run(
 ) -> _State:
     """Write the next run; what stands behind its symbols is written over by the next one."""
     run = np.uint64(runs[held & np.uint64((1 << RUN_BITS) - 1)])
-    out[at] = run & np.uint64(255)
-    out[at + np.uint64(1)] = run >> np.uint64(8) & np.uint64(255)
-    out[at + np.uint64(2)] = run >> np.uint64(16) & np.uint64(255)
-    used = run >> np.uint64(26)
-    return held >> used, n_held - used, at + (run >> np.uint64(24) & np.uint64(3))
+    symbols = run >> np.uint64(6)
+    # Three and a byte more: written out, they compile to one store.
+    out[at] = np.uint8(symbols)
+    out[at + np.uint64(1)] = np.uint8(symbols >> np.uint64(8))
+    out[at + np.uint64(2)] = np.uint8(symbols >> np.uint64(16))
+    out[at + np.uint64(3)] = np.uint8(symbols >> np.uint64(24))
+    used = run & np.uint64(63)
+    return held >> used, n_held - used, at + (run >> np.uint64(30))
 
 
 @njit(cache=True, nogil=True)

@@ -59,7 +59,7 @@ def must(ok, what):
 def read(data: bytes, *, check: bool = True) -> tuple[dict, onnx.ModelProto]:
     """Return the metadata and the model of a compressed file."""
     streams, facts = container(data, check=check)
-    if facts["format"] == 2:
+    if facts["format"] > 1:
         for name in [name for name in streams if name.startswith("file:")]:
             lzma_decode(streams.pop(name))
     return facts, model(streams, len(data), facts["format"])
@@ -76,7 +76,7 @@ def container(data, *, check):
     text = entries["compress"]
     must(len(text.encode()) <= 1 << 20, "metadata too large")
     facts = json.loads(text, object_pairs_hook=once, parse_constant=lambda name: must(0, name))
-    must(type(facts["format"]) is int and facts["format"] in (1, 2), "format")
+    must(type(facts["format"]) is int and facts["format"] in (1, 2, 3), "format")
     streams, end = {}, 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         begin, size = end, entry["shape"][0]
@@ -107,7 +107,7 @@ def model(streams, file_size, version):
     missing = [t for t in walk(proto) if misses_data(t)]
     sizes = [size_of(tensor) for tensor in missing]
     must(sum(sizes) <= (1 << 28) + 10_000 * file_size, "too much")
-    small = Bytes(streams.pop("small", b""))
+    small = Bytes(streams.pop("small", b""), version)
     pooled = {item: [] for item in POOLS}
     decoded = [b""] * len(missing)
     learned = []  # the model that the levels so far have left
@@ -119,10 +119,8 @@ def model(streams, file_size, version):
             small.byte()
             pooled[width, is_float].append((i, size // width))
             continue
-        source = small if own is None else Bytes(own)
-        items = tensor_items(
-            source, list(tensor.dims), size // width, width, is_float, version, learned
-        )
+        source = small if own is None else Bytes(own, version)
+        items = tensor_items(source, list(tensor.dims), size // width, width, is_float, learned)
         decoded[i] = joined(items, width)
         must(own is None or source.is_empty(), "bytes left over in a stream")
     for (width, is_float), members in pooled.items():
@@ -201,9 +199,9 @@ def restore(tensor, data):
     tensor.ClearField("external_data")
 
 
-def tensor_items(source, dims, count, width, is_float, version, learned):
+def tensor_items(source, dims, count, width, is_float, learned):
     head = source.byte()
-    must(head < 32 and (version == 2 or (head < 16 and head % 4 < 3)), "head")
+    must(head < 32 and (source.version > 1 or (head < 16 and head % 4 < 3)), "head")
     kind, transposed, has_codebook, has_steps = head % 4, head & 4, head & 8, head & 16
     must(has_codebook or not (has_steps or kind == 3), "head")
     if kind == 3:
@@ -461,6 +459,14 @@ def byte_symbols(source, n):
 
 def symbols(source, n, limit=65536):
     kind = source.byte()
+    must(kind < 3 or (kind == 3 and source.version > 2), "kind of stream")
+    if kind == 3:
+        sizes = [min(65536, n - begin) for begin in range(0, n, 65536)]
+        return [s for size in sizes for s in whole(source, source.byte(), size, 256, -(-size // 4))]
+    return whole(source, kind, n, limit, 65536)
+
+
+def whole(source, kind, n, limit, chunk):
     must(kind < 3, "kind of stream")
     if kind == 0:
         s = source.number()
@@ -477,7 +483,7 @@ def symbols(source, n, limit=65536):
     must(2 <= size_of_alphabet <= limit, "alphabet")
     lengths = code_lengths(source, size_of_alphabet)
     data = Bytes(source.take(source.number()))
-    chunks = [min(65536, n - begin) for begin in range(0, n, 65536)]
+    chunks = [min(chunk, n - begin) for begin in range(0, n, chunk)]
     sizes = [int.from_bytes(data.take(4), "little") for _ in chunks[:-1]]
     by_word = codewords(lengths)
     out = []
@@ -527,8 +533,8 @@ def codewords(lengths):
 
 
 class Bytes:
-    def __init__(self, data):
-        self.data, self.at = data, 0
+    def __init__(self, data, version=3):
+        self.data, self.at, self.version = data, 0, version
 
     def take(self, n):
         must(n <= len(self.data) - self.at, "stream cut short")

@@ -74,7 +74,7 @@ def test_the_text_ends_in_its_hash(tmp_path):
     container.write(tmp_path / "a", {"z": [1, "ü"], "a": 0.1}, STREAMS)
     with safe_open(tmp_path / "a", "numpy") as file:
         text = file.metadata()["compress"]
-    assert text == sealed('{"a":0.1,"format":2,"z":[1,"ü"]', STREAMS)
+    assert text == sealed('{"a":0.1,"format":3,"z":[1,"ü"]', STREAMS)
 
 
 def test_other_writers_may_order_and_space_the_metadata(tmp_path):
@@ -119,7 +119,7 @@ def test_metadata_have_a_limit(tmp_path):
         ('{"format":1,"a":{"b":1,"b":1}', "twice"),
         ('{"format":1,"a":' + "9" * 5000, "JSON"),
         ('{"format":1,"a":' + "[" * 100_000 + "]" * 100_000, "JSON"),
-        ('{"format":3', "has format 3, and this version reads up to 2; upgrade"),
+        ('{"format":4', "has format 4, and this version reads up to 3; upgrade"),
         ('{"format":' + "9" * 400, "upgrade"),
     ],
 )

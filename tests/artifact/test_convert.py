@@ -115,6 +115,9 @@ def test_a_file_of_weights_there_and_back(tmp_path, metadata):
     path = tmp_path / "w.safetensors"
     save_file(ARRAYS, path, metadata)
     convert.pack(path, tmp_path / "packed.safetensors")
+    convert.pack(path, tmp_path / "again.safetensors")
+    both = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("packed", "again")]
+    assert both[0] == both[1]
     back = convert.unpack(tmp_path / "packed.safetensors")
     assert back == tmp_path / "packed.weights.safetensors"
     assert back.read_bytes() == path.read_bytes()

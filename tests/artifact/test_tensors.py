@@ -35,7 +35,7 @@ def decode(data, item, shape):
 def plain_decode(data, item, shape):
     source = reader.Bytes(data)
     count = math.prod(shape)
-    out = reader.tensor_items(source, list(shape), count, item.width, item.is_float, 2, [])
+    out = reader.tensor_items(source, list(shape), count, item.width, item.is_float, [])
     reader.must(source.is_empty(), "bytes left over")
     return out
 

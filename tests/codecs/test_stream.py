@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from compress.codecs import stream
+from compress.codecs import huffman, stream
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.fixed import Constant, FixedWidth
 from compress.codecs.huffman import Huffman
@@ -47,7 +47,8 @@ def test_each_kind_is_chosen_where_it_fits():
     assert isinstance(stream.choose(np.array([900, 50, 50])), Huffman)
 
 
-kinds, tails = st.sampled_from([b"\0", b"\1", b"\2"]), st.binary(max_size=60)
+kinds = st.sampled_from([b"\0", b"\1", b"\2", b"\3\0", b"\3\1", b"\3\2"])
+tails = st.binary(max_size=60)
 
 
 @given(st.one_of(tails, st.tuples(kinds, tails).map(b"".join)), st.integers(0, 30))
@@ -76,7 +77,8 @@ def test_lengths_survive(counts):
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"\3", "kind 3"),
+        (b"\4", "kind 4"),
+        (b"\3\3", "kind 3"),
         (b"\0\x80\x80\x04", "65535"),
         (b"\0\x80\x00", "shortest"),
         (b"\1\0\0", "1 to 16 bits"),
@@ -95,6 +97,64 @@ def test_lengths_survive(counts):
 def test_broken_streams(data, what):
     with pytest.raises(FormatError, match=what):
         stream.read(Cursor(data), 1).decode()
+
+
+def test_blocks_are_chosen_where_statistics_change():
+    rng = np.random.default_rng(0)
+    parts = (rng.geometric(0.5, stream.BLOCK), np.full(stream.BLOCK, 7), rng.integers(0, 256, 4000))
+    row = np.minimum(np.concatenate(parts), 255).astype(np.uint8)
+    size, codec = stream.plan_bytes(row)
+    assert [type(part) for part in codec] == [Huffman, Constant, FixedWidth]
+    assert codec[2].bits == 8  # noise stays as it is
+    coded = stream.encode(row, codec)
+    assert abs(size - len(coded)) <= 12
+    assert len(coded) < len(stream.encode(row))
+    cursor = Cursor(coded)
+    found = stream.read(cursor, len(row))
+    cursor.finish()
+    assert found.data_bytes + found.table_bytes == len(coded)
+    assert found.codec == codec
+    np.testing.assert_array_equal(found.decode(), row)
+
+
+def test_blocks_decode_on_several_threads(monkeypatch):
+    row = np.repeat(np.arange(5 * stream.BLOCK // 1000), 1000).astype(np.uint8)
+    coded = stream.encode(row, stream.plan_bytes(row)[1])
+    monkeypatch.setattr(huffman, "_PARALLEL", 1)
+    for cores in (1, 2, 64):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        np.testing.assert_array_equal(stream.read(Cursor(coded), len(row)).decode(), row)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 1000])
+def test_short_rows_in_a_block(count):
+    row = (np.arange(count) % 7 % 3).astype(np.uint8)
+    codec = stream.plan_bytes(row)[1]
+    found = stream.read(Cursor(stream.encode(row, codec)), count)
+    np.testing.assert_array_equal(found.decode(), row)
+
+
+def test_noise_stays_as_it_is():
+    row = np.random.default_rng(0).integers(0, 255, 4000).astype(np.uint8)
+    assert stream.plan_bytes(row)[1] == FixedWidth(8)
+
+
+def test_blocks_came_with_format_3():
+    coded = stream.encode(np.zeros(9, np.uint8), (Constant(0),))
+    assert stream.read(Cursor(coded, 3), 9).decode().tolist() == [0] * 9
+    with pytest.raises(FormatError, match="came with format 3"):
+        stream.read(Cursor(coded, 2), 9)
+
+
+def test_blocks_are_of_bytes():
+    for data in (b"\0" + varint(256), b"\1\x09\0\0"):
+        with pytest.raises(FormatError, match="256"):
+            stream.read(Cursor(b"\3" + data), 1).decode()
+
+
+def test_blocks_of_many_symbols_in_few_bytes_take_no_memory():
+    with pytest.raises(FormatError, match="wanted"):
+        stream.read(Cursor(b"\3" + b"\0\1" * 99), 1 << 60)
 
 
 def test_bytes_have_a_small_alphabet():

@@ -14,9 +14,9 @@ from safetensors.numpy import save
 from compress import recipe as recipes
 from compress.artifact import archive, container, tensors
 from compress.artifact.settings import Coder
-from compress.codecs import huffman, levels, stream
+from compress.codecs import stream
 from compress.codecs.fixed import FixedWidth
-from compress.codecs.huffman import Huffman
+from compress.codecs.huffman import CHUNK, Huffman
 from compress.codecs.levels import Levels
 from compress.codecs.rising import Rising
 from compress.kernels import mixing
@@ -26,7 +26,7 @@ from tests.artifact.test_archive import model_of, small_model
 from tests.artifact.test_published import _SHAPES, _file
 from tests.artifact.test_tensors import ITEMS
 from tests.fuzz.files import LAYERS, folder
-from tests.fuzz.symbols import SHAPES, learned, of_counts, small_chunks
+from tests.fuzz.symbols import SHAPES, SMALL_CHUNK, learned, of_counts, small_chunks
 
 _CODERS: tuple[Coder, ...] = ("huffman", "best")
 
@@ -64,9 +64,9 @@ def _few(count: int, n_codes: int) -> np.ndarray:
 def _huffman() -> list[bytes]:
     found = []
     for numbers, flags in itertools.product(([9, 3, 1], [*range(1, 40)], [255, 1, 1, 200]), (0, 2)):
-        codec, symbols = of_counts(numbers), _few(600, len(numbers))
-        with small_chunks(huffman, flags):
-            tail = _number(len(symbols)) + codec.encode(symbols)
+        codec = of_counts(numbers, SMALL_CHUNK if flags else CHUNK)
+        symbols = _few(600, len(numbers))
+        tail = _number(len(symbols)) + codec.encode(symbols)
         found.append(bytes([flags, len(numbers), *numbers]) + tail)
         found.append(bytes([flags | 1, len(codec.lengths), *codec.lengths]) + tail)
     return found
@@ -85,8 +85,14 @@ def _streams() -> list[bytes]:
     rows.append(np.arange(64).astype(np.uint16))
     rows.append(np.array([0, 9, 300, 9, 0, 0, 0, 0], np.uint16))
     wide = Huffman(bytes([16] * (1 << 12) + [4] * 15))
-    coded = [stream.encode(np.arange(40, dtype=np.uint16) * 97, wide)]
-    return [_number(len(row)) + stream.encode(row) for row in rows] + [_number(40) + coded[0]]
+    coded = [(40, stream.encode(np.arange(40, dtype=np.uint16) * 97, wide))]
+    for row in (_few(3000, 20), _few(300, 5), np.full(40, 7)):
+        as_bytes = row.astype(np.uint8)
+        coded.append((len(row), stream.encode(as_bytes, stream.plan_bytes(as_bytes)[1])))
+        in_blocks = (stream.choose(np.bincount(row), -(-len(row) // 4)),)
+        coded.append((len(row), stream.encode(as_bytes, in_blocks)))
+    found = [(len(row), stream.encode(row)) for row in rows] + coded
+    return [_number(count) + data for count, data in found]
 
 
 def _levels() -> list[bytes]:
@@ -95,7 +101,7 @@ def _levels() -> list[bytes]:
         shape = SHAPES[at]
         count = math.prod(shape)
         codes = _few(count, n_codes) * (n_codes // 40 + 1) % n_codes
-        with small_chunks(levels, flags & 1):
+        with small_chunks(flags & 1):
             codec = Levels.of_shape(shape, count, n_codes=n_codes, zero=1)
             model = learned(codec) if flags & 2 else mixing.fresh_model()
             chunks, _ = codec.encode(codes.astype(np.uint16), model, 3000)

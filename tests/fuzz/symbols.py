@@ -9,10 +9,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from compress.codecs import huffman, levels, stream
+from compress.codecs import levels, stream
 from compress.codecs.cursor import Cursor
 from compress.codecs.fixed import Constant, FixedWidth
-from compress.codecs.huffman import Huffman
+from compress.codecs.huffman import CHUNK, Huffman
 from compress.codecs.levels import Levels
 from compress.codecs.rising import Rising
 from compress.errors import FormatError
@@ -31,20 +31,20 @@ def huffman_codec(data: bytes) -> bool:
     fields = Fields(data)
     flags, numbers = fields.number(1), list(fields.take(fields.number(1)))
     count, coded = fields.number(2), fields.rest()
-    with small_chunks(huffman, flags & 2):
-        try:
-            codec = Huffman(bytes(numbers)) if flags & 1 else of_counts(numbers)
-            symbols = codec.decode(coded, count)
-        except FormatError:
-            return False
-        assert symbols.shape == (count,)
-        assert codec.encode(symbols.astype(np.uint16)) == coded
+    chunk = SMALL_CHUNK if flags & 2 else CHUNK
+    try:
+        codec = Huffman(bytes(numbers), chunk) if flags & 1 else of_counts(numbers, chunk)
+        symbols = codec.decode(coded, count)
+    except FormatError:
+        return False
+    assert symbols.shape == (count,)
+    assert codec.encode(symbols.astype(np.uint16)) == coded
     return True
 
 
-def of_counts(numbers: list[int]) -> Huffman:
+def of_counts(numbers: list[int], chunk: int = CHUNK) -> Huffman:
     # Squares: skewed enough for codewords that are longer than a byte.
-    return Huffman.of_counts(np.array([*(n**2 for n in numbers), 1, 1]))
+    return Huffman.of_counts(np.array([*(n**2 for n in numbers), 1, 1]), chunk)
 
 
 def fixed_codec(data: bytes) -> bool:
@@ -84,7 +84,7 @@ def levels_codec(data: bytes) -> bool:
     fields = Fields(data)
     flags, shape = fields.number(1), SHAPES[fields.number(1) % (len(SHAPES) - 1)]
     count, n_codes = math.prod(shape), fields.number(2) % levels.MAX_CODES + 1
-    with small_chunks(levels, flags & 1):
+    with small_chunks(flags & 1):
         codec = Levels.of_shape(shape, count, n_codes=n_codes, zero=fields.number(2) % n_codes)
         chunks = [fields.part() for _ in range(codec.n_chunks(count) - 1)] + [fields.rest()]
         begin = learned(codec) if flags & 2 else mixing.fresh_model()
@@ -162,6 +162,7 @@ def plainly(read: Callable[[], list[int]]) -> list[int] | None:
 
 
 @contextlib.contextmanager
-def small_chunks(module: object, small: int) -> Iterator[None]:
-    with patch.object(module, "CHUNK", SMALL_CHUNK) if small else contextlib.nullcontext():
+def small_chunks(small: int) -> Iterator[None]:
+    """Have levels in chunks of `SMALL_CHUNK`, if told."""
+    with patch.object(levels, "CHUNK", SMALL_CHUNK) if small else contextlib.nullcontext():
         yield

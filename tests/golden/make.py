@@ -111,6 +111,7 @@ def forms():
     yield tensor("chunks", 1 + skewed(132_000, 3, 0.9).astype(np.uint8))
     yield tensor("own stream", floats(20_000))
     yield from levels()
+    yield tensor("blocks", blocks())
 
 
 def levels():
@@ -128,6 +129,18 @@ def levels():
     yield tensor("levels of doubles", kernel.astype(float))
     wide = np.round(RNG.normal(0, 1, (60, 90)) * rows.reshape(60, 90) * 40) / 64
     yield tensor("levels of many", wide.astype(np.float32))
+
+
+def blocks():
+    """Return bytes whose statistics change: skewed ones, equal ones, some values, noise."""
+    size = 1 << 16
+    parts = (
+        1 + skewed(size, 9),
+        np.full(size, 7),
+        4 + np.arange(size) * 40503 % size // (size // 4),
+        RNG.integers(0, 256, 3000),
+    )
+    return np.concatenate(parts).astype(np.uint8)
 
 
 def types():

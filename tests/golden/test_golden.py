@@ -12,13 +12,14 @@ from compress.artifact import archive, container, convert
 from compress.artifact.container import VERSION
 from compress.artifact.tensors import Coded
 from compress.codecs.huffman import CHUNK, Huffman
+from compress.codecs.stream import Blocks, Stream
 from tests.artifact import reader
 from tests.golden import make
 
 HERE = Path(__file__).parent
 
 
-PACKED = ("v1", *(f"v2-{coder}" for coder in ("huffman", "best")))
+PACKED = ("v1", *(f"v{version}-{coder}" for version in (2, 3) for coder in ("huffman", "best")))
 TODAY = [f"v{VERSION}-{coder}" for coder in make.CODERS]
 
 
@@ -87,24 +88,29 @@ def test_packing_today_gives_the_same_bytes(name, tmp_path):
 
 
 def test_the_goldens_cover_what_the_format_knows():
-    found = archive.read(HERE / f"v{VERSION}-huffman.safetensors")
-    coded = [c for _, c in found.tensors if isinstance(c, Coded)]
+    archived = archive.read(HERE / f"v{VERSION}-huffman.safetensors")
+    coded = [c for _, c in archived.tensors if isinstance(c, Coded)]
     forms = {(c.positions, bool(c.codebook), c.columns > 1) for c in coded}
     places = [("all", False), ("gaps", False), ("gaps", True), ("mask", False), ("mask", True)]
     assert forms == {(kind, book, turned) for kind, turned in places for book in (False, True)}
-    assert len(found.tensors) - len(coded) > 20
-    items = {(layout.item.width, layout.item.is_float) for layout, _ in found.tensors}
+    assert len(archived.tensors) - len(coded) > 20
+    items = {(layout.item.width, layout.item.is_float) for layout, _ in archived.tensors}
     assert len(items) == 7
     books = [c.codebook for c in coded if c.codebook is not None]
     steps = [book.codec for book in books if book.codec is not None]
     assert 10 < len(steps) < len(books)
     assert {codec.shift for codec in steps} >= {0, 13}
     planes = [stream for book in books if book.codec is None for stream in book.coded]
-    streams = [s for c in coded for s in (*c.values, c.places) if s is not None] + planes
-    assert {type(s.codec).__name__ for s in streams} == {"Constant", "FixedWidth", "Huffman"}
+    found = [s for c in coded for s in (*c.values, c.places) if s is not None] + planes
+    in_blocks = [s for s in found if isinstance(s, Blocks)]
+    assert max(len(s.blocks) for s in in_blocks) > 3
+    kinds = {"Constant", "FixedWidth", "Huffman"}
+    assert {type(codec).__name__ for s in in_blocks for codec in s.codec} == kinds
+    streams = [s for s in found if isinstance(s, Stream)]
+    assert {type(s.codec).__name__ for s in streams} == kinds
     assert any(isinstance(s.codec, Huffman) and s.count > 2 * CHUNK for s in streams)
-    assert "small" in found.container.streams
-    assert len(found.container.streams) > 3
+    assert "small" in archived.container.streams
+    assert len(archived.container.streams) > 3
 
 
 def test_the_goldens_cover_levels():
