@@ -51,14 +51,14 @@ class Huffman:
             raise FormatError("the lengths of a Huffman code do not fill the code space")
 
     @classmethod
-    def of_counts(cls, counts: NDArray[np.int64], chunk: int = CHUNK) -> Huffman:
+    def of_counts(cls, counts: NDArray[np.int64]) -> Huffman:
         """Return the best code for symbols that occur `counts` times, two of them at least."""
         lengths = np.zeros(len(counts), np.uint8)
         used = np.flatnonzero(counts)
         # Short tables decode faster; a limit of 12 costs a small alphabet next to nothing.
         limit = 12 if len(used) <= 1 << 10 else MAX_LENGTH
         lengths[used] = _package_merge(counts[used], limit)
-        return cls(lengths.tobytes(), chunk)
+        return cls(lengths.tobytes())
 
     def n_bits(self, counts: NDArray[np.int64]) -> int:
         """Return the bits of all codewords, without the padding of chunks."""

@@ -6,7 +6,7 @@ Bytes can also be coded in blocks, each a stream of its own, for where their sta
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,13 +99,13 @@ class Blocks:
 Found = Stream | Blocks
 
 
-def choose(counts: NDArray[np.int64], chunk: int = CHUNK) -> Codec:
+def choose(counts: NDArray[np.int64]) -> Codec:
     """Return the codec that is smallest for symbols that occur `counts` times."""
     used = np.flatnonzero(counts)
     if len(used) < 2:
         return Constant(int(used[0]) if len(used) else 0)
     fixed = FixedWidth(int(used[-1]).bit_length())
-    huffman = Huffman.of_counts(counts[: used[-1] + 1], chunk)
+    huffman = Huffman.of_counts(counts[: used[-1] + 1])
     return fixed if n_bytes(fixed, counts) <= n_bytes(huffman, counts) else huffman
 
 
@@ -125,19 +125,26 @@ def plan_bytes(row: Bytes) -> tuple[int, Coding]:
     size = n_bytes(whole, total)
     if isinstance(whole, Constant):
         return size, whole
-    blocks = tuple(_choose_unless_noise(some, _block_chunk(int(some.sum()))) for some in counts)
+    codecs = map(_choose_unless_noise, counts) if len(counts) > 1 else [whole]
+    blocks = tuple(
+        _in_block(codec, int(some.sum())) for codec, some in zip(codecs, counts, strict=True)
+    )
     in_blocks = 1 + sum(map(n_bytes, blocks, counts))
     allowed = 1.005 * size if isinstance(whole, Huffman) else size
     return (in_blocks, blocks) if in_blocks < allowed else (size, whole)
 
 
-def _choose_unless_noise(counts: NDArray[np.int64], chunk: int = CHUNK) -> Codec:
+def _choose_unless_noise(counts: NDArray[np.int64]) -> Codec:
     n, some = int(counts.sum()), counts[counts > 0]
     most = 0.99 * n  # bytes
     if some @ np.log2(n / some) > 8 * most:  # no code is below the entropy
         return FixedWidth(8)
-    codec = choose(counts, chunk)
+    codec = choose(counts)
     return FixedWidth(8) if isinstance(codec, Huffman) and n_bytes(codec, counts) > most else codec
+
+
+def _in_block(codec: Codec, count: int) -> Codec:
+    return replace(codec, chunk=_block_chunk(count)) if isinstance(codec, Huffman) else codec
 
 
 def _block_chunk(count: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,8 +90,10 @@ def _streams() -> list[bytes]:
     for row in (_few(3000, 20), _few(300, 5), np.full(40, 7)):
         as_bytes = row.astype(np.uint8)
         coded.append((len(row), stream.encode(as_bytes, stream.plan_bytes(as_bytes)[1])))
-        in_blocks = (stream.choose(np.bincount(row), -(-len(row) // 4)),)
-        coded.append((len(row), stream.encode(as_bytes, in_blocks)))
+        block = stream.choose(np.bincount(row))
+        if isinstance(block, Huffman):
+            block = replace(block, chunk=-(-len(row) // 4))
+        coded.append((len(row), stream.encode(as_bytes, (block,))))
     found = [(len(row), stream.encode(row)) for row in rows] + coded
     return [_number(count) + data for count, data in found]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -44,7 +45,8 @@ def huffman_codec(data: bytes) -> bool:
 
 def of_counts(numbers: list[int], chunk: int = CHUNK) -> Huffman:
     # Squares: skewed enough for codewords that are longer than a byte.
-    return Huffman.of_counts(np.array([*(n**2 for n in numbers), 1, 1]), chunk)
+    code = Huffman.of_counts(np.array([*(n**2 for n in numbers), 1, 1]))
+    return replace(code, chunk=chunk)
 
 
 def fixed_codec(data: bytes) -> bool:
