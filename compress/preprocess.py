@@ -53,7 +53,7 @@ class Preprocessing:
         """Check a stored record; raise `FormatError` where it is none."""
         try:
             return msgspec.convert(data, cls)
-        except (msgspec.ValidationError, SettingsError) as error:
+        except (msgspec.ValidationError, SettingsError, UnicodeError) as error:
             raise FormatError(f"preprocessing: {error}") from error
 
     def to_json(self) -> dict[str, object]:

@@ -103,6 +103,7 @@ def test_the_record_survives_json(resize):
     "change",
     [
         {"mode": "CMYK"},
+        {"mode": "R\ude73"},
         {"crop": [32]},
         {"crop": [0, 32]},
         {"crop": [1 << 20, 32]},
