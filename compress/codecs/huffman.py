@@ -10,9 +10,11 @@ in Deflate (RFC 1951, sec. 3.2.2).
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ MAX_ALPHABET = 1 << 16
 _PARALLEL = 1 << 22  # from this many symbols on, a second thread pays
 
 Symbols = NDArray[np.uint8 | np.uint16]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +106,20 @@ class Huffman:
             ends = offsets[begin : begin + step + 1]
             return bits.decode_huffman(streams, ends, table, runs, self.chunk, some)
 
-        begins = range(0, len(offsets) - 1, step)
-        if threads == 1:
-            return all(map(part, begins))
-        with ThreadPoolExecutor(threads) as pool:
-            return all(pool.map(part, begins))
+        return all(side_by_side(part, range(0, len(offsets) - 1, step), threads))
 
 
 def n_threads(count: int) -> int:
     """Return how many threads are worth their start for so many symbols."""
     return (os.cpu_count() or 1) if count >= _PARALLEL else 1
+
+
+def side_by_side(part: Callable[[int], _T], begins: range, threads: int) -> list[_T]:
+    """Do all parts, on so many threads; one needs no pool."""
+    if threads == 1:
+        return [part(begin) for begin in begins]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(part, begins))
 
 
 def symbol_dtype(alphabet: int) -> type[np.uint8] | type[np.uint16]:

@@ -5,7 +5,6 @@ Bytes can also be coded in blocks, each a stream of its own, for where their sta
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,15 @@ from numpy.typing import NDArray
 
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.fixed import Constant, FixedWidth
-from compress.codecs.huffman import CHUNK, MAX_ALPHABET, MAX_LENGTH, Huffman, Symbols, n_threads
+from compress.codecs.huffman import (
+    CHUNK,
+    MAX_ALPHABET,
+    MAX_LENGTH,
+    Huffman,
+    Symbols,
+    n_threads,
+    side_by_side,
+)
 from compress.errors import FormatError
 from compress.kernels import bits
 
@@ -85,11 +92,7 @@ class Blocks:
                 out[i * BLOCK : (i + 1) * BLOCK] = self.blocks[i].decode_bytes()
 
         threads = n_threads(self.count)
-        if threads == 1:
-            write(0)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(write, range(threads)))
+        side_by_side(write, range(threads), threads)
         out.flags.writeable = False
         return out
 
