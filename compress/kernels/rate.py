@@ -27,6 +27,7 @@ _REACH = 3  # centroids on either side of a number that may be cheaper than the 
 # The best step s at high rates, for a price r of a bit and an importance h: s^2 = 6 r / (h ln 2).
 _STEP = 6 / np.log(2)
 _FRACTION_BITS = 10  # of a centroid: far below a step, and a rounded centroid costs a third
+_TILE = 16  # rows whose errors are passed on together: they stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ class Quantized:
     codes: NDArray[np.int16]  #: index of the centroid, -1 for zero, shape `(n,)`
     centroids: Values  #: ascending, none of them zero, shape `(k,)`
     bits: float  #: entropy of all codes, zeros among them
+    price: float  #: squared error that one bit is worth
+
+    def choices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return centroids and zero, ascending, and what a use of each costs at its frequency."""
+        counts = np.bincount(self.codes + 1, minlength=len(self.centroids) + 1)
+        grid = np.append(0, self.centroids).astype(np.float64)
+        costs = -self.price * np.log2(np.maximum(counts, 0.5) / max(len(self.codes), 1))
+        order = np.argsort(grid, kind="stable")
+        return grid[order], costs[order]
 
 
 def quantize(
@@ -73,7 +83,31 @@ def quantize(
     codes[codes >= 0] -= codes[codes >= 0] > zero
     used = counts[counts > 0]
     bits = float(-(used * np.log2(used / len(values))).sum())
-    return Quantized(codes, grid[grid != 0].astype(np.float32), bits)
+    return Quantized(codes, grid[grid != 0].astype(np.float32), bits, price)
+
+
+def compensate(
+    values: Values, importance: Values | None, found: Quantized, factor: Values
+) -> NDArray[np.int16]:
+    """Choose codes anew, so that the errors of a row cancel on the inputs it is multiplied with.
+
+    Columns are done in order. What one is off by is taken out of those behind it, in the proportion
+    that leaves the least squared error of the products.
+
+    Args:
+        values: before quantization, shape `(m, n)`; zeros stay.
+        importance: weight of each number's squared error, shape `(m, n)`; None for 1.
+        found: centroids and what they cost, of these numbers and maybe more.
+        factor: upper triangular U, shape `(n, n)`; `U.T @ U` is the inverse of the inputs' mean
+            outer product.
+
+    Returns:
+        Index of the centroid, -1 for zero, shape `(m, n)`.
+    """
+    weights = np.ones((1, 1), np.float32) if importance is None else importance
+    codes = np.empty(values.shape, np.int16)
+    _compensate(values.copy(), weights, factor, *found.choices(), codes)
+    return codes
 
 
 def _grid(
@@ -147,14 +181,56 @@ def _assign(
             counts[zero] += 1
             continue
         weight = np.float64(importance[i if len(importance) > 1 else 0])
-        place: Number = np.searchsorted(grid, value)
-        best, cheapest = zero, weight * value * value + costs[zero]
-        for j in range(max(place - _REACH, 0), min(place + _REACH, k)):
-            cost = weight * (value - grid[j]) ** 2 + costs[j]
-            if cost < cheapest:
-                best, cheapest = j, cost
+        best = _cheapest(value, weight, grid, costs, zero)
         codes[i] = -1 if best == zero else best
         masses[best] += weight
         moments[best] += weight * value
         counts[best] += 1
     return masses, moments, counts
+
+
+@njit(cache=True, nogil=True)
+def _compensate(
+    values: Values,
+    importance: Values,
+    factor: Values,
+    grid: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    codes: NDArray[np.int16],
+) -> None:
+    """Write the codes of all rows; `values` are changed."""
+    m, n = values.shape
+    zero: Number = np.searchsorted(grid, 0.0)
+    stays = values == 0
+    for begin in range(0, m, _TILE):
+        for i in range(n):
+            curvature = 1 / np.float64(factor[i, i]) ** 2
+            for row in range(begin, min(begin + _TILE, m)):
+                value = np.float64(values[row, i])
+                best = zero
+                if not stays[row, i]:
+                    weight = importance[row, i] if importance.size > 1 else importance[0, 0]
+                    best = _cheapest(value, weight * curvature, grid, costs, zero)
+                codes[row, i] = -1 if best == zero else best - (best > zero)
+                error = np.float32((value - grid[best]) / factor[i, i])
+                if error != 0:
+                    for j in range(i + 1, n):
+                        values[row, j] -= error * factor[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _cheapest(
+    value: Number,
+    weight: Number,
+    grid: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    zero: Number,
+) -> Number:
+    """Return the place in `grid` whose weighted squared error and bits cost least."""
+    place: Number = np.searchsorted(grid, value)
+    best, least = zero, weight * value * value + costs[zero]
+    for j in range(max(place - _REACH, 0), min(place + _REACH, len(grid))):
+        cost = weight * (value - grid[j]) ** 2 + costs[j]
+        if cost < least:
+            best, least = j, cost
+    return best

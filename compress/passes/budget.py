@@ -10,7 +10,7 @@ weights); Shoham & Gersho 1988 (one slope for all).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ from compress.errors import SettingsError
 from compress.kernels.rate import Quantized, quantize
 from compress.passes.correct import channel_means, correct_biases
 from compress.passes.importance import fisher_diagonal
+from compress.passes.inputs import Factor, compensated, input_factors
 from compress.passes.settings import BudgetSettings
 from compress.passes.share import SharedLayer, ShareReport, keep
 from compress.passes.weights import Weight, weights_of
@@ -40,6 +41,7 @@ class _Layer:
     weight: Weight
     values: Values  #: before sharing, shape `(n,)`
     importance: Values | None
+    factors: Sequence[Factor]  #: of its inputs, none where they are not known
 
 
 def share_to_size(
@@ -80,7 +82,8 @@ def share_to_size(
 
     def apply(found: Mapping[str, Quantized]) -> int:
         """Make the model what was found; return the size of its file."""
-        kept[:] = [_keep(model, layer, settings.max_bits, found) for layer in layers]
+        made_up = _compensated(layers, found)
+        kept[:] = [_keep(model, layer, settings.max_bits, made_up) for layer in layers]
         model.load_state_dict(biases, strict=False)
         if means:
             assert chosen is not None
@@ -102,13 +105,17 @@ def _layers(
     if settings.importance != "none":
         assert samples is not None
         fisher = fisher_diagonal(model, weights, samples[: settings.samples], seed=seed)
+    factors: dict[str, list[Factor]] = {}
+    if samples is not None and settings.compensated:
+        factors = input_factors(model, weights, samples[: settings.compensated])
     layers = []
     for weight in weights:
         held = fisher.get(weight.name)
         if held is not None and settings.importance == "layer":
             held = torch.full_like(held, float(held.mean()))
         importance = None if held is None else held.float().cpu().reshape(-1).numpy()
-        layers.append(_Layer(weight, weight.values().copy(), importance))
+        own = factors.get(weight.name, [])
+        layers.append(_Layer(weight, weight.values().copy(), importance, own))
     return layers
 
 
@@ -176,9 +183,25 @@ def _at_price(layers: list[_Layer], max_bits: int, price: float) -> Mapping[str,
         with layer.weight.named_errors():
             return quantize(layer.values, layer.importance, price, (1 << max_bits) - 1)
 
+    return _each(layers, one)
+
+
+def _compensated(layers: list[_Layer], found: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
+    """Let the errors of a layer cancel on its inputs, where these are known."""
+
+    def one(layer: _Layer) -> Quantized:
+        own = found[layer.weight.name]
+        if not layer.factors:
+            return own
+        return compensated(layer.weight, layer.values, layer.importance, own, layer.factors)
+
+    return _each(layers, one)
+
+
+def _each(layers: list[_Layer], one: Callable[[_Layer], Quantized]) -> Mapping[str, Quantized]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(one, layers))
-    return {layer.weight.name: q for layer, q in zip(layers, found, strict=True)}
+        done = pool.map(one, layers)
+        return {layer.weight.name: own for layer, own in zip(layers, done, strict=True)}
 
 
 def _entropy_bytes(found: Mapping[str, Quantized]) -> float:

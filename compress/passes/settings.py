@@ -54,6 +54,9 @@ class BudgetSettings:
     #: mean or weight by weight; it needs samples to train on
     importance: Importance = "none"
     samples: int = 200  #: training samples that the Fisher information is taken from
+    #: training samples on whose inputs to a layer the errors of its weights are made to cancel, 0
+    #: to choose each code alone
+    compensated: int = 200
     #: training samples whose channel means are kept by moving biases, 0 to leave biases alone
     corrected: int = 200
 
@@ -61,4 +64,5 @@ class BudgetSettings:
         require(self.target_bytes > 0, "target_bytes", "above 0", self.target_bytes)
         require(2 <= self.max_bits <= 14, "max_bits", "in [2, 14]", self.max_bits)
         require(self.samples > 0, "samples", "above 0", self.samples)
+        require(self.compensated >= 0, "compensated", "0 or more", self.compensated)
         require(self.corrected >= 0, "corrected", "0 or more", self.corrected)

@@ -237,7 +237,9 @@ class _Run:
     def _share_to_size(self, settings: BudgetSettings) -> ShareReport:
         data, samples = self.data, None
         if data is not None and data.train is not None:
-            wanted = min(max(settings.samples, settings.corrected), len(data.train))
+            wanted = min(
+                max(settings.samples, settings.compensated, settings.corrected), len(data.train)
+            )
             chosen = permutation(len(data.train), self.recipe.seed)[:wanted]
             samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
         model, inputs = self._model.cpu(), self.shipping.inputs()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compress.errors import DataError, SettingsError
-from compress.kernels.rate import quantize
+from compress.kernels.rate import compensate, quantize
 
 RNG = np.random.default_rng(0)
 
@@ -90,3 +90,47 @@ def test_what_is_checked():
 def test_values_that_are_not_finite(bad):
     with pytest.raises(DataError, match="finite"):
         quantize(np.float32([1, bad, 2]), None, 1.0, 3)
+
+
+def correlated(n, seed=3):
+    """Return the upper factor of an inverse, and the matrix itself."""
+    mixed = np.random.default_rng(seed).normal(size=(4 * n, n)) + 2
+    product = mixed.T @ mixed / (4 * n)
+    return np.linalg.cholesky(np.linalg.inv(product)).T.astype(np.float32), product
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_without_correlation_each_value_takes_its_cheapest_choice(weighted):
+    values = RNG.laplace(0, 0.05, (50, 40)).astype(np.float32)
+    values[RNG.random(values.shape) < 0.3] = 0
+    importance = RNG.gamma(2, size=values.shape).astype(np.float32) if weighted else None
+    found = quantize(values.ravel(), None, 1e-5, 31)
+    codes = compensate(values, importance, found, np.eye(40, dtype=np.float32))
+    grid, costs = found.choices()
+    weights = np.ones_like(values) if importance is None else importance
+    errors = weights[..., None] * (values[..., None] - grid) ** 2 + costs
+    best = grid[errors.argmin(2)]
+    best[values == 0] = 0
+    np.testing.assert_array_equal(np.append(found.centroids, 0)[codes], best.astype(np.float32))
+
+
+def test_errors_of_a_row_cancel():
+    values = RNG.laplace(0, 0.05, (50, 40)).astype(np.float32)
+    values[RNG.random(values.shape) < 0.3] = 0
+    before = values.copy()
+    found = quantize(values.ravel(), None, 1e-4, 31)
+    factor, product = correlated(40)
+    codes = compensate(values, None, found, factor)
+    np.testing.assert_array_equal(values, before)
+    assert (codes[values == 0] == -1).all()
+    alone = decoded(found).reshape(values.shape) - values
+    together = np.append(found.centroids, 0)[codes] - values
+    lost = [np.einsum("ri,ij,rj", error, product, error) for error in (alone, together)]
+    assert lost[1] < 0.3 * lost[0]
+
+
+def test_choices_cost_what_their_frequency_says():
+    found = quantize(np.float32([0, 0, 1, 2]), None, 1e-6, 7)
+    grid, costs = found.choices()
+    assert grid.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(costs, 1e-6 * np.array([1, 2, 2]))

@@ -76,6 +76,16 @@ def test_more_bytes_err_less_and_zeros_stay():
     assert errors == sorted(errors, reverse=True)
 
 
+def test_samples_lower_the_error():
+    errors = {}
+    for compensated in (0, 32):
+        changed = network()
+        settings = BudgetSettings(target_bytes=3_000, compensated=compensated)
+        share_to_size(changed, settings, file_bytes=file_bytes, samples=SAMPLES, seed=0)
+        errors[compensated] = error(network(), changed)
+    assert errors[32] < 0.7 * errors[0]
+
+
 def test_a_size_that_cannot_be_reached():
     settings = BudgetSettings(target_bytes=100)
     with pytest.raises(SettingsError, match=r"target_bytes must be .* got 100; the smallest file"):
