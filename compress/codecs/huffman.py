@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -80,33 +79,25 @@ class Huffman:
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
         """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
-        n_chunks = -(-count // self.chunk)
-        head = 4 * max(n_chunks - 1, 0)
-        if count > 8 * len(data) or len(data) < head:
-            raise FormatError(f"{len(data)} bytes are not {count} Huffman codewords")
-        sizes = np.frombuffer(data[:head], "<u4").astype(np.int64)
-        streams = np.frombuffer(data, np.uint8)[head:]
-        offsets = np.concatenate([[0], np.cumsum(sizes), [len(streams)]])[: n_chunks + 1]
-        if offsets[-1] != len(streams) or (np.diff(offsets) < 0).any():
-            raise FormatError("the sizes of Huffman chunks do not fit their stream")
+        refusal = FormatError(f"{len(data)} bytes are not {count} Huffman codewords")
+        if count > 8 * len(data):  # before there is memory for them
+            raise refusal
         out = np.empty(count, symbol_dtype(len(self.lengths)))
-        if not self._decode(streams, offsets, out):
-            raise FormatError(f"{len(data)} bytes are not {count} Huffman codewords")
+        if not self._decoded(np.frombuffer(data, np.uint8), out):
+            raise refusal
         return out
 
-    def _decode(self, streams: NDArray[np.uint8], offsets: NDArray[np.int64], out: Symbols) -> bool:
-        table = _table(np.frombuffer(self.lengths, np.uint8))
-        several = len(offsets) > 4  # chunks: fewer are not decoded side by side
-        runs = bits.runs_of(table) if several else np.empty(0, np.uint32)
-        threads = n_threads(len(out))
-        step = max(-(-(len(offsets) - 1) // threads), 1)
+    def _decoded(self, data: NDArray[np.uint8], out: Symbols) -> bool:
+        """Write the symbols to `out`, or return False where `data` is not theirs."""
+        lengths = np.frombuffer(self.lengths, np.uint8)
+        n_chunks, threads = -(-len(out) // self.chunk), n_threads(len(out))
+        step = max(-(-n_chunks // threads), 1)
 
         def part(begin: int) -> bool:
-            some = out[begin * self.chunk : (begin + step) * self.chunk]
-            ends = offsets[begin : begin + step + 1]
-            return bits.decode_huffman(streams, ends, table, runs, self.chunk, some)
+            end = min(begin + step, n_chunks)
+            return bits.decode_huffman(data, lengths, self.chunk, begin, end, out)
 
-        return all(side_by_side(part, range(0, len(offsets) - 1, step), threads))
+        return all(side_by_side(part, range(0, max(n_chunks, 1), step), threads))
 
 
 def n_threads(count: int) -> int:
@@ -164,21 +155,3 @@ def _reverse(words: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Reverse the 16 bits of each word."""
     as_bits = np.unpackbits(words.astype(">u2").view(np.uint8)).reshape(-1, 16)
     return np.packbits(as_bits[:, ::-1]).view(">u2").astype(np.uint16)
-
-
-def _table(lengths: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return symbol | length << 16 for each next bits, as many as the longest codeword has."""
-    table_bits = int(lengths.max())
-    order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] > 0]
-    sizes = lengths[order].astype(np.int64)
-    entries = (order | sizes << bits.LENGTH_SHIFT).astype(np.uint32)
-    by_code = np.repeat(entries, 1 << (table_bits - sizes))
-    table: NDArray[np.uint32] = by_code[_reversed(table_bits)]
-    return table
-
-
-@cache
-def _reversed(n_bits: int) -> NDArray[np.uint16]:
-    """Return all numbers of so many bits, each with its bits reversed."""
-    return _reverse(np.arange(1 << n_bits).astype(np.uint16)) >> np.uint16(16 - n_bits)

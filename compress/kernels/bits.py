@@ -108,22 +108,48 @@ def encode_huffman(
     return np.int64(at)
 
 
-def runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+@njit(cache=True, nogil=True)
+def table_of(lengths: Bytes) -> NDArray[np.uint32]:
+    """Return a decoding table of the canonical code with these codeword lengths.
+
+    Args:
+        lengths: of each symbol, 0 where there is none; they fill the code space, shape `(n,)`.
+
+    Returns:
+        Symbol | length << 16 for each next bits, as many as the longest codeword has.
+    """
+    counts = np.zeros(18, np.int64)  # of symbols by length, one further
+    for length in lengths:
+        counts[length + 1] += length > 0
+    starts = np.cumsum(counts)
+    order = np.empty(starts[-1], np.uint32)
+    for symbol in range(lengths.shape[0]):
+        length = lengths[symbol]
+        if length > 0:
+            order[starts[length]] = symbol
+            starts[length] += 1
+    longest = np.int64(lengths[order[-1]])
+    table = np.empty(1 << longest, np.uint32)
+    code = np.int64(0)  # the next codeword, its last bit lowest; below, its first bit
+    for symbol in order:
+        length = np.int64(lengths[symbol])
+        turned = np.int64(0)
+        for bit in range(length):
+            turned |= (code >> (longest - 1 - bit) & 1) << bit
+        table[turned :: 1 << length] = symbol | np.uint32(length << LENGTH_SHIFT)
+        code += 1 << (longest - length)
+    return table
+
+
+@njit(cache=True, nogil=True)
+def _runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Widen a decoding table to as many symbols at once as `RUN_BITS` bits hold, three at most.
 
     Returns:
         Their bits | the symbols, a byte each, << 6 | their number << 30 for each next `RUN_BITS`
-        bits; empty where symbols take more than a byte or codewords are too long.
+        bits.
     """
-    if len(table) > 1 << RUN_BITS or (table & 0xFFFF).max() > 0xFF:
-        return np.empty(0, np.uint32)
     runs = np.empty(1 << RUN_BITS, np.uint32)
-    _fill_runs(table, runs)
-    return runs
-
-
-@njit(cache=True, nogil=True)
-def _fill_runs(table: NDArray[np.uint32], runs: NDArray[np.uint32]) -> None:
     mask = np.uint32(table.shape[0] - 1)
     for ahead in range(runs.shape[0]):
         run = n_bits = n_symbols = np.uint32(0)
@@ -136,35 +162,46 @@ def _fill_runs(table: NDArray[np.uint32], runs: NDArray[np.uint32]) -> None:
             n_bits += length
             n_symbols += np.uint32(1)
         runs[ahead] = n_bits | run | n_symbols << np.uint32(30)
+    return runs
 
 
 @njit(cache=True, nogil=True)
 def decode_huffman(
-    data: Bytes,
-    offsets: NDArray[np.int64],
-    table: NDArray[np.uint32],
-    runs: NDArray[np.uint32],
-    chunk: int,
-    out: Symbols,
+    data: Bytes, lengths: Bytes, chunk: int, begin: int, end: int, out: Symbols
 ) -> bool:
-    """Decode the streams `data[offsets[i]:offsets[i + 1]]`; return False where one is not valid.
+    """Decode the chunks `begin` to `end` of a stream; return False where it is not valid.
 
-    A stream is valid when its symbols end in its last byte and the padding bits are zero. Four
-    streams are decoded side by side: their look-ups do not wait for each other.
+    The stream is the sizes of all chunks but the last, 4 bytes each, and the chunks. A chunk is
+    valid when its symbols end in its last byte and the padding bits are zero. Four are decoded side
+    by side: their look-ups do not wait for each other.
 
     Args:
-        data: all streams, shape `(n_bytes,)`.
-        offsets: shape `(n_streams + 1,)`, ascending, within `data`.
-        table: symbol | length << 16 for each next bits, shape `(2**longest,)`, at most 16 bits.
-        runs: `runs_of` the table.
-        chunk: symbols to a stream; the last one holds the rest.
-        out: shape `(n,)`.
+        data: the stream, shape `(n_bytes,)`.
+        lengths: of the codewords, as `table_of` takes them; `out` has a byte for 256 of them.
+        chunk: symbols to a chunk; the last one holds the rest.
+        begin: the first chunk that is decoded.
+        end: the chunk that follows the last one.
+        out: all symbols, shape `(n,)`; those of other chunks stay.
     """
-    n_streams = offsets.shape[0] - 1
-    starts, positions = offsets[:-1] * 8, np.arange(n_streams) * chunk
+    n_chunks = -(-out.shape[0] // chunk)
+    head = 4 * max(n_chunks - 1, 0)
+    if data.shape[0] < head or (n_chunks == 0 and data.shape[0] > 0):
+        return False
+    offsets = np.empty(n_chunks + 1, np.int64)
+    offsets[0], offsets[n_chunks] = head, data.shape[0]
+    for i in range(n_chunks - 1):
+        size = np.int64(0)
+        for j in range(4):
+            size |= np.int64(data[4 * i + j]) << (8 * j)
+        offsets[i + 1] = offsets[i] + size
+    if n_chunks > 0 and offsets[n_chunks - 1] > data.shape[0]:
+        return False
+    table = table_of(lengths)
+    starts, positions = offsets[:-1] * 8, np.arange(n_chunks) * chunk
     stops = np.minimum(positions + chunk, out.shape[0])
-    if runs.shape[0] > 0:
-        for i in range(0, n_streams - 3, 4):
+    if end - begin >= 4 and lengths.shape[0] <= 256 and table.shape[0] <= 1 << RUN_BITS:
+        runs = _runs_of(table)
+        for i in range(begin, end - 3, 4):
             lanes = slice(i, i + 4)
             _decode_lanes(
                 data,
@@ -175,7 +212,7 @@ def decode_huffman(
                 positions[lanes],
                 stops[lanes],
             )
-    for i in range(n_streams):
+    for i in range(begin, end):
         if not _decode_rest(data, starts[i], offsets[i + 1], table, out, positions[i], stops[i]):
             return False
     return True

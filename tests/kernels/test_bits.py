@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compress.codecs.huffman import _package_merge
 from compress.kernels import bits
 
 
@@ -40,15 +41,37 @@ def encode(symbols, chunk):
 
 
 def decode(data, sizes, n, chunk, *, side_by_side=True):
-    entries = {int(word[::-1], 2): (s, len(word)) for s, word in CODEWORDS.items()}
-    table = np.zeros(8, np.uint32)
-    for i in range(8):
-        symbol, length = next(e for low, e in entries.items() if i % (1 << e[1]) == low)
-        table[i] = symbol | length << bits.LENGTH_SHIFT
+    lengths = np.array([len(word) for word in CODEWORDS.values()], np.uint8)
+    stream = np.concatenate([sizes[:-1].astype("<u4").view(np.uint8), data])
     out = np.empty(n, np.uint8)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    runs = bits.runs_of(table) if side_by_side else np.empty(0, np.uint32)
-    return out if bits.decode_huffman(data, offsets, table, runs, chunk, out) else None
+    step = len(sizes) if side_by_side else 1  # three or fewer chunks are decoded one by one
+    parts = [
+        bits.decode_huffman(stream, lengths, chunk, begin, min(begin + step, len(sizes)), out)
+        for begin in range(0, len(sizes), step)
+    ]
+    return out if all(parts) else None
+
+
+@given(st.lists(st.integers(0, 200), min_size=2, max_size=300), st.integers(9, 16))
+def test_tables_hold_each_codeword(counts, limit):
+    lengths = _package_merge(np.array(counts) + 1, limit)
+    table = bits.table_of(lengths)
+    assert len(table) == 1 << lengths.max()
+    codeword, before = 0, 0
+    for symbol in np.argsort(lengths, kind="stable").tolist():  # canonical, as RFC 1951 has it
+        length = int(lengths[symbol])
+        codeword = codeword << length - before
+        first = int(f"{codeword:0{length}b}"[::-1], 2)
+        assert (table[first :: 1 << length] == symbol | length << bits.LENGTH_SHIFT).all()
+        codeword, before = codeword + 1, length
+
+
+def test_a_stream_without_room_for_its_sizes():
+    lengths, out = np.array([1, 1], np.uint8), np.empty(40, np.uint8)
+    stream = np.zeros(11, np.uint8)
+    assert not bits.decode_huffman(stream, lengths, 10, 0, 4, out)  # 12 bytes of sizes
+    assert not bits.decode_huffman(stream[:1], lengths, 10, 0, 0, out[:0])
+    assert bits.decode_huffman(stream[:0], lengths, 10, 0, 0, out[:0])
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=200), st.integers(1, 70))
