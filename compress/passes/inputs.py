@@ -164,10 +164,14 @@ def _factors(products: _Products) -> list[Factor]:
         block = summed.double() / mean
         block.diagonal(dim1=1, dim2=2).add_(_DAMPING + n / products.places)
         orders = block.diagonal(dim1=1, dim2=2).argsort(dim=1, descending=True, stable=True)
-        for group, (own, order) in enumerate(zip(block, orders, strict=True)):
-            lower = torch.linalg.cholesky(own[order][:, order])
-            upper = torch.linalg.cholesky(torch.cholesky_inverse(lower), upper=True)
-            found.append(Factor(group, begin + order.numpy(), upper.float().numpy()))
+        rows = block.gather(1, orders.unsqueeze(2).expand_as(block))
+        ordered = rows.gather(2, orders.unsqueeze(1).expand_as(block))
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(ordered))
+        upper = torch.linalg.cholesky(inverse, upper=True).float().numpy()
+        found += [
+            Factor(i, columns, own)
+            for i, (columns, own) in enumerate(zip(begin + orders.numpy(), upper, strict=True))
+        ]
         begin += n
     curvatures = np.concatenate([1 / factor.upper.diagonal() ** 2 for factor in found])
     scale = np.sqrt(curvatures.mean(dtype=np.float64)).astype(np.float32)
