@@ -1,8 +1,8 @@
 """A compressed file to a ready ONNX Runtime session, without torch and without a second copy.
 
-Each tensor is decoded straight into a file in memory (or, where there is no such place, in the
-temporary folder), which ONNX Runtime maps and uses in place. The file loses its name as soon as
-the session stands; its memory goes when the session goes.
+Each large tensor is decoded straight into a file in memory (or, where there is no such place, in
+the temporary folder), which ONNX Runtime maps and uses in place. The files lose their names as soon
+as the session stands; the memory of each goes when the session no longer uses it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from compress.preprocess import Preprocessing
 if TYPE_CHECKING:
     import onnxruntime
 
-_ALIGNMENT = 4096  # a page: mapped tensors start where vector loads like it
 _MAX_THREADS = 1024
 _MAX_REASON = 300  # characters of ONNX Runtime's message
 _INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
@@ -125,42 +124,43 @@ def load(
     try:
         with tempfile.TemporaryDirectory(prefix="compress-", dir=_place(found)) as folder:
             graph = Path(folder) / "graph.onnx"
-            _lay_out(found, graph, Path(folder) / "weights")
+            _lay_out(found, graph)
             session = _create(path, graph, options, providers)
     except OSError as error:
         raise OutputError(f"no room for the weights of {path}: {error}") from error
     return Session(session, found.container.metadata)
 
 
-def _lay_out(found: Archive, graph: Path, weights: Path) -> None:
-    """Write the graph, and beside it the large tensors, each decoded into its place."""
+def _lay_out(found: Archive, graph: Path) -> None:
+    """Write the graph, and beside it the large tensors, each decoded into a file of its own."""
     initializers = {id(tensor): tensor for tensor in found.graph.graph.initializer}
     empty = [t for t in model.tensors(found.graph) if model.missing(t) is not None]
-    offsets: dict[int, int] = {}
-    end = 0
-    for index, (tensor, (layout, _)) in enumerate(zip(empty, found.tensors, strict=True)):
-        if layout.n_bytes >= _INLINE_BYTES and id(tensor) in initializers:
-            model.refer(tensor, weights.name, end, layout.n_bytes)
-            offsets[index] = end
-            end += -(-layout.n_bytes // _ALIGNMENT) * _ALIGNMENT
-    memory = np.empty(0, np.uint8)
-    if end:
-        with weights.open("xb") as file:
-            _allocate(file.fileno(), end)
-        memory = np.memmap(weights, np.uint8, "r+")
+    apart = {
+        index
+        for index, (tensor, (layout, _)) in enumerate(zip(empty, found.tensors, strict=True))
+        if layout.n_bytes >= _INLINE_BYTES and id(tensor) in initializers
+    }
     inline: dict[int, Items] = {}
 
     def place(index: int, layout: Layout) -> Items:
-        if index in offsets:
-            begin = offsets[index]
-            return memory[begin : begin + layout.n_bytes].view(layout.item.dtype)
+        if index in apart:
+            return _mapped(graph.with_name(str(index)), layout)
         inline[index] = np.empty(layout.count, layout.item.dtype)
         return inline[index]
 
     archive.decode_into(found, place)
+    for index in apart:
+        model.refer(empty[index], str(index), 0, found.tensors[index][0].n_bytes)
     for index, items in inline.items():
         model.put_data(empty[index], items.tobytes())
     graph.write_bytes(found.graph.SerializeToString())
+
+
+def _mapped(path: Path, layout: Layout) -> Items:
+    """Return the items of a new file."""
+    with path.open("xb") as file:
+        _allocate(file.fileno(), layout.n_bytes)
+    return np.memmap(path, layout.item.dtype, "r+")
 
 
 def _allocate(file: int, n_bytes: int) -> None:
