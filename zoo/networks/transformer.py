@@ -179,6 +179,11 @@ def feed_forward(width: int, inner: int) -> nn.Sequential:
 
 def sinusoids(places: Tensor, width: int) -> Tensor:
     """Return sines and cosines in turn, `(time, width)`, from wavelength 2 pi to 20,000 pi."""
+    turned = angles(places, width)
+    return torch.stack([turned.sin(), turned.cos()], -1).flatten(1)
+
+
+def angles(places: Tensor, width: int) -> Tensor:
+    """Return how far each of `width / 2` waves has turned, `(time, width / 2)`."""
     even = torch.arange(0, width, 2, device=places.device)
-    angles = places[:, None] * torch.exp(even * (-math.log(10_000) / width))
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+    return places[:, None] * torch.exp(even * (-math.log(10_000) / width))

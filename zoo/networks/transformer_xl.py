@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo.networks.transformer import Residual, feed_forward
+from zoo.networks.transformer import Residual, angles, feed_forward
 
 
 class RelativeAttention(nn.Module):
@@ -152,6 +152,5 @@ def shifted(scores: Tensor) -> Tensor:
 
 def halves(places: Tensor, width: int) -> Tensor:
     """Return sines, then cosines, `(time, width)`: the order of the authors' code."""
-    even = torch.arange(0, width, 2, device=places.device)
-    angles = places[:, None] * torch.exp(even * (-math.log(10_000) / width))
-    return torch.cat([angles.sin(), angles.cos()], -1)
+    turned = angles(places, width)
+    return torch.cat([turned.sin(), turned.cos()], -1)
