@@ -113,7 +113,8 @@ def table_of(lengths: Bytes) -> NDArray[np.uint32]:
     """Return a decoding table of the canonical code with these codeword lengths.
 
     Args:
-        lengths: of each symbol, 0 where there is none; they fill the code space, shape `(n,)`.
+        lengths: of each symbol, 16 at most, 0 where there is none; they fill the code space,
+            shape `(n,)`.
 
     Returns:
         Symbol | length << 16 for each next bits, as many as the longest codeword has.
@@ -177,11 +178,12 @@ def decode_huffman(
 
     Args:
         data: the stream, shape `(n_bytes,)`.
-        lengths: of the codewords, as `table_of` takes them; `out` has a byte for 256 of them.
+        lengths: of the codewords, as `table_of` takes them.
         chunk: symbols to a chunk; the last one holds the rest.
         begin: the first chunk that is decoded.
         end: the chunk that follows the last one.
-        out: all symbols, shape `(n,)`; those of other chunks stay.
+        out: all symbols, shape `(n,)`, uint8 where there are 256 lengths at most; those of other
+            chunks stay.
     """
     n_chunks = -(-out.shape[0] // chunk)
     head = 4 * max(n_chunks - 1, 0)

@@ -106,7 +106,7 @@ def _layers(
         assert samples is not None
         fisher = fisher_diagonal(model, weights, samples[: settings.samples], seed=seed)
     factors: dict[str, list[Factor]] = {}
-    if samples is not None and settings.compensated:
+    if samples is not None and len(samples) and settings.compensated:
         factors = input_factors(model, weights, samples[: settings.compensated])
     layers = []
     for weight in weights:
@@ -126,21 +126,36 @@ def _search(
 ) -> None:
     """Find the lowest price whose file fits; the entropy stands for the file on the way there."""
     target, limits = settings.target_bytes, _limits(layers)
-    rest = 0.0  # what the file takes beside the entropy of the codes: learned from real files
+    least, most = (
+        _entropy_bytes(_at_price(layers, settings.max_bits, np.exp(limit)))
+        for limit in reversed(limits)
+    )
+    aim, fits, fails = float(target), 0.0, np.inf  # entropies: to try, and the nearest that were
     best: tuple[int, Mapping[str, Quantized]] | None = None
-    size, found = 0, None
+    sizes = []
+    found = None
     for _ in range(_TRIES):
-        found = _at_size(layers, settings.max_bits, target - rest, limits)
-        size = apply(found)
-        if size <= target and (best is None or size > best[0]):
-            best = size, found
-        if _NEAR * target <= size <= target:
-            return
-        rest += max(size - target, size - (1 + _NEAR) / 2 * target)
+        found = _at_size(layers, settings.max_bits, aim, limits)
+        size, entropy = apply(found), _entropy_bytes(found)
+        sizes.append(size)
+        if size <= target:
+            if best is None or size > best[0]:
+                best = size, found
+            if size >= _NEAR * target or entropy >= 0.999 * most:
+                return
+            fits = max(fits, aim)
+        else:
+            if entropy <= least:
+                break
+            fails = min(fails, aim, entropy)
+        # What the file takes beside the entropy hardly changes.
+        aim += (1 + _NEAR) / 2 * target - size
+        if not fits < aim < fails:
+            aim = (fits + fails) / 2
     if best is None:
         raise SettingsError(
             f"target_bytes must be a size that can be reached, got {target}; "
-            f"the smallest file that was found takes {size} bytes"
+            f"the smallest file that was found takes {min(sizes)} bytes"
         )
     if best[1] is not found:
         apply(best[1])

@@ -242,6 +242,11 @@ class _Run:
             )
             chosen = permutation(len(data.train), self.recipe.seed)[:wanted]
             samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
+        elif settings.compensated or settings.corrected:
+            _LOG.warning(
+                "no training samples (--task with a training part): errors are not made to cancel, "
+                "and biases stay"
+            )
         model, inputs = self._model.cpu(), self.shipping.inputs()
         n_outputs = len(examples.outputs_of(model, inputs))
         _, shared = share_to_size(

@@ -105,8 +105,8 @@ def test_without_correlation_each_value_takes_its_cheapest_choice(weighted):
     values[RNG.random(values.shape) < 0.3] = 0
     importance = RNG.gamma(2, size=values.shape).astype(np.float32) if weighted else None
     found = quantize(values.ravel(), None, 1e-5, 31)
-    codes = compensate(values, importance, found, np.eye(40, dtype=np.float32))
-    grid, costs = found.choices()
+    codes = compensate(values, importance, found.choices(), np.eye(40, dtype=np.float32))
+    grid, costs = found.choices().grid, found.choices().costs
     weights = np.ones_like(values) if importance is None else importance
     errors = weights[..., None] * (values[..., None] - grid) ** 2 + costs
     best = grid[errors.argmin(2)]
@@ -120,7 +120,7 @@ def test_errors_of_a_row_cancel():
     before = values.copy()
     found = quantize(values.ravel(), None, 1e-4, 31)
     factor, product = correlated(40)
-    codes = compensate(values, None, found, factor)
+    codes = compensate(values, None, found.choices(), factor)
     np.testing.assert_array_equal(values, before)
     assert (codes[values == 0] == -1).all()
     alone = decoded(found).reshape(values.shape) - values
@@ -131,6 +131,6 @@ def test_errors_of_a_row_cancel():
 
 def test_choices_cost_what_their_frequency_says():
     found = quantize(np.float32([0, 0, 1, 2]), None, 1e-6, 7)
-    grid, costs = found.choices()
-    assert grid.tolist() == [0, 1, 2]
-    np.testing.assert_allclose(costs, 1e-6 * np.array([1, 2, 2]))
+    assert found.choices().grid.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(found.choices().costs, 1e-6 * np.array([1, 2, 2]))
+    assert found.recoded(np.int16([0, 0, 1, 1])).bits == pytest.approx(4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import lzma
+from functools import partial
 
 import numpy as np
 import pytest
@@ -90,6 +91,43 @@ def test_a_size_that_cannot_be_reached():
     settings = BudgetSettings(target_bytes=100)
     with pytest.raises(SettingsError, match=r"target_bytes must be .* got 100; the smallest file"):
         share_to_size(network(), settings, file_bytes=file_bytes, samples=None, seed=0)
+
+
+@pytest.mark.parametrize("target", [1, 10**9])
+def test_a_size_out_of_reach_or_beyond_all_takes_one_try(target):
+    sizes = []
+
+    def counted(model):
+        sizes.append(file_bytes(model))
+        return sizes[-1]
+
+    settings = BudgetSettings(target_bytes=target)
+    shared = partial(share_to_size, network(), settings, file_bytes=counted, samples=None, seed=0)
+    if target > 1:
+        shared()
+    else:
+        with pytest.raises(SettingsError, match="the smallest file that was found takes"):
+            shared()
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("target", [90, 150, 200, 260, 400])
+def test_sizes_that_come_in_steps(target):
+    """A file that grows by the distinct values of a layer has few sizes; one that fits is found."""
+
+    def stepped(model):
+        return 40 * sum(len(weight.parameter.unique()) for weight in weights_of(model)[0])
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
+    settings = BudgetSettings(target_bytes=target)
+    share_to_size(model, settings, file_bytes=stepped, samples=torch.rand(99, 64), seed=0)
+    assert stepped(model) <= target
+
+
+def test_no_samples_at_all():
+    settings = BudgetSettings(target_bytes=3_000)
+    share_to_size(network(), settings, file_bytes=file_bytes, samples=SAMPLES[:0], seed=0)
 
 
 def test_importance_needs_samples():

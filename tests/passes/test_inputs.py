@@ -143,6 +143,38 @@ def test_layers_without_known_inputs_have_no_factors():
     assert set(input_factors(model, weights_of(model)[0], samples((5, 4)))) == {"used.weight"}
 
 
+class Odd(nn.Module):
+    """Layers that are called in other ways than most."""
+
+    def __init__(self):
+        super().__init__()
+        self.named, self.single, self.never_fed = (
+            nn.Linear(6, 6),
+            nn.Conv1d(2, 3, 2),
+            nn.Linear(6, 6),
+        )
+        self.tied = nn.Linear(6, 6)
+        self.tied.weight = self.named.weight
+        self.rows, self.shared = nn.Embedding(6, 6), nn.Linear(6, 6)
+        self.shared.weight = self.rows.weight
+
+    def forward(self, given):
+        one = self.single(given[0].reshape(2, 3)).sum()
+        none = self.never_fed(given[:0]).sum()
+        return self.shared(self.tied(self.named(input=given))) + one + none
+
+
+def test_layers_that_are_called_in_other_ways():
+    """By keyword, without a batch, with no rows, and twice; what an embedding shares is alone."""
+    model, given = Odd(), samples((50, 6))
+    factors = input_factors(model, weights_of(model)[0], given)
+    assert set(factors) == {"named.weight", "single.weight"}
+    alone = nn.Sequential(nn.Linear(6, 6))
+    alone.load_state_dict({"0.weight": model.named.weight, "0.bias": model.named.bias})
+    (first,) = input_factors(alone, weights_of(alone)[0], given)["0.weight"]
+    assert not np.allclose(first.upper, factors["named.weight"][0].upper)
+
+
 def test_inputs_that_overflow_tell_nothing():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     with torch.no_grad():
