@@ -56,7 +56,7 @@ def decode(data, sizes, n, chunk, *, side_by_side=True):
 def test_tables_hold_each_codeword(counts, limit):
     lengths = _package_merge(np.array(counts) + 1, limit)
     table = bits.table_of(lengths)
-    assert len(table) == 1 << lengths.max()
+    assert len(table) == 1 << int(lengths.max())
     codeword, before = 0, 0
     for symbol in np.argsort(lengths, kind="stable").tolist():  # canonical, as RFC 1951 has it
         length = int(lengths[symbol])
