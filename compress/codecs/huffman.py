@@ -79,13 +79,11 @@ class Huffman:
 
     def decode(self, data: bytes | memoryview, count: int) -> Symbols:
         """Return the symbols, shape `(count,)`; raise `FormatError` if `data` is not theirs."""
-        refusal = FormatError(f"{len(data)} bytes are not {count} Huffman codewords")
-        if count > 8 * len(data):  # before there is memory for them
-            raise refusal
-        out = np.empty(count, symbol_dtype(len(self.lengths)))
-        if not self._decoded(np.frombuffer(data, np.uint8), out):
-            raise refusal
-        return out
+        if count <= 8 * len(data):  # more cannot be, and get no memory
+            out = np.empty(count, symbol_dtype(len(self.lengths)))
+            if self._decoded(np.frombuffer(data, np.uint8), out):
+                return out
+        raise FormatError(f"{len(data)} bytes are not {count} Huffman codewords")
 
     def _decoded(self, data: NDArray[np.uint8], out: Symbols) -> bool:
         """Write the symbols to `out`, or return False where `data` is not theirs."""

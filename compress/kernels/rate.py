@@ -49,9 +49,7 @@ class Quantized:
     def recoded(self, codes: NDArray[np.int16]) -> Quantized:
         """Return the same centroids with other codes, shape `(n,)`."""
         other = replace(self, codes=codes)
-        counts = other._counts()
-        used = counts[counts > 0]
-        return replace(other, bits=float(-(used * np.log2(used / len(codes))).sum()))
+        return replace(other, bits=_entropy_bits(other._counts()))
 
     def _counts(self) -> NDArray[np.intp]:
         """Return how many codes stand for zero, and for each centroid."""
@@ -100,9 +98,7 @@ def quantize(
     _, _, counts = _assign(values, weights, grid, costs, codes)
     zero = int(np.flatnonzero(grid == 0)[0])
     codes[codes >= 0] -= codes[codes >= 0] > zero
-    used = counts[counts > 0]
-    bits = float(-(used * np.log2(used / len(values))).sum())
-    return Quantized(codes, grid[grid != 0].astype(np.float32), bits, price)
+    return Quantized(codes, grid[grid != 0].astype(np.float32), _entropy_bits(counts), price)
 
 
 def compensate(
@@ -127,6 +123,12 @@ def compensate(
     codes = np.empty(values.shape, np.int16)
     _compensate(values.copy(), weights, factor, choices.grid, choices.costs, codes)
     return codes
+
+
+def _entropy_bits(counts: NDArray[np.intp]) -> float:
+    """Return the entropy of symbols that occur `counts` times, of all of them together."""
+    used = counts[counts > 0]
+    return float(-(used * np.log2(used / used.sum())).sum())
 
 
 def _grid(
