@@ -7,7 +7,6 @@ stream `INDEX:NAME` for every other tensor, and one `file:NAME` for each file th
 from __future__ import annotations
 
 import lzma
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +24,7 @@ from compress.artifact.tensors import Coded
 from compress.artifact.values import Item, Items, Ledger, Plan
 from compress.codecs.cursor import Cursor
 from compress.codecs.stream import Found
+from compress.codecs.threads import n_cores, side_by_side
 from compress.errors import FormatError
 from compress.kernels.mixing import Model
 
@@ -207,7 +207,7 @@ def _side_by_side(taken: Iterator[tuple[Layout, Items]]) -> Iterator[_Packed]:
     def code(layout: Layout, items: Items) -> _Packed:
         return _packed(layout, items, tensors.plan(items, layout.item, layout.shape))
 
-    n_threads = os.cpu_count() or 1
+    n_threads = n_cores()
     with ThreadPoolExecutor(n_threads) as pool:
         waiting: deque[Future[_Packed]] = deque()
         for layout, items in taken:
@@ -270,9 +270,13 @@ def decode_into(archive: Archive, place: Callable[[int, Layout], Items]) -> None
             out = place(index, archive.tensors[index][0])
             learned = _decode_one(archive, index, out, learned)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(group, archive.groups):
-            pass
+    groups = iter(archive.groups)
+
+    def work(_: int) -> None:
+        for indices in groups:  # taken one by one: a task each would cost more than most take
+            group(indices)
+
+    side_by_side(work, range(n_cores()), n_cores())
 
 
 def _decode_one(archive: Archive, index: int, out: Items, learned: Model | None) -> Model | None:

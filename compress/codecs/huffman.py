@@ -9,25 +9,20 @@ in Deflate (RFC 1951, sec. 3.2.2).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.codecs.threads import n_threads, side_by_side
 from compress.errors import FormatError
 from compress.kernels import bits
 
 CHUNK = 1 << 16  # symbols to a chunk, unless told
 MAX_LENGTH = 16  # bits in the longest codeword that the format allows
 MAX_ALPHABET = 1 << 16
-_PARALLEL = 1 << 22  # from this many symbols on, a second thread pays
 
 Symbols = NDArray[np.uint8 | np.uint16]
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +91,6 @@ class Huffman:
             return bits.decode_huffman(data, lengths, self.chunk, begin, end, out)
 
         return all(side_by_side(part, range(0, max(n_chunks, 1), step), threads))
-
-
-def n_threads(count: int) -> int:
-    """Return how many threads are worth their start for so many symbols."""
-    return (os.cpu_count() or 1) if count >= _PARALLEL else 1
-
-
-def side_by_side(part: Callable[[int], _T], begins: range, threads: int) -> list[_T]:
-    """Do all parts, on so many threads; one needs no pool."""
-    if threads == 1:
-        return [part(begin) for begin in begins]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(part, begins))
 
 
 def symbol_dtype(alphabet: int) -> type[np.uint8] | type[np.uint16]:

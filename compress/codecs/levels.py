@@ -7,16 +7,14 @@ several threads and in bounded memory.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.codecs.threads import n_cores, side_by_side
 from compress.errors import FormatError
 from compress.kernels import mixing
 from compress.kernels.mixing import Model
@@ -27,7 +25,6 @@ _MAX_COLUMNS = 1 << 16
 _FLAT_COLUMNS = 1 << 8  # of what has no rows of its own
 
 Codes = NDArray[np.uint16]
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +60,15 @@ class Levels:
         """Return the chunks and the last one's model, or nothing where `limit` bytes do not do."""
         assert self.n_codes <= MAX_CODES
         assert len(codes) > 0
-        begins = range(0, len(codes), self._chunk)
-        models = [model if begin == 0 else mixing.fresh_model() for begin in begins]
+        models = self._models(len(codes), model)
 
-        def part(begin: int, own: Model) -> bytes | None:
+        def part(i: int) -> bytes | None:
             room = np.empty(max(limit, 0), np.uint8)
-            some = codes[begin : begin + self._chunk]
-            size = mixing.encode(some, self.zero, self.columns, self.kernel, own, room)
+            some = codes[i * self._chunk : (i + 1) * self._chunk]
+            size = mixing.encode(some, self.zero, self.columns, self.kernel, models[i], room)
             return None if size < 0 else room[:size].tobytes()
 
-        chunks = _side_by_side(part, begins, models)
+        chunks = side_by_side(part, range(len(models)), n_cores())
         if any(chunk is None for chunk in chunks):
             return None, None
         return [chunk for chunk in chunks if chunk is not None], models[-1]
@@ -88,29 +84,23 @@ class Levels:
         if len(chunks) != self.n_chunks(count):
             raise FormatError(f"{len(chunks)} chunks are not {count} codes")
         out = np.empty(count, np.uint16)
-        models = [model] + [mixing.fresh_model() for _ in chunks[1:]]
+        models = self._models(count, model)
 
-        def part(i: int, own: Model) -> bool:
+        def part(i: int) -> bool:
             some = out[i * self._chunk : (i + 1) * self._chunk]
             data = np.array(memoryview(chunks[i]), np.uint8)  # writable, as the encoder's is
             return mixing.decode(
-                data, self.zero, self.n_codes, self.columns, self.kernel, own, some
+                data, self.zero, self.n_codes, self.columns, self.kernel, models[i], some
             )
 
-        if not all(_side_by_side(part, range(len(chunks)), models)):
+        if not all(side_by_side(part, range(len(chunks)), n_cores())):
             raise FormatError(f"{sum(map(len, chunks))} bytes are not {count} levels")
         return out, models[-1]
+
+    def _models(self, count: int, first: Model) -> list[Model]:
+        """Return the model that each chunk begins with."""
+        return [first] + [mixing.fresh_model() for _ in range(1, self.n_chunks(count))]
 
     @property
     def _chunk(self) -> int:
         return max(1, CHUNK // self.columns) * self.columns
-
-
-def _side_by_side(
-    part: Callable[[int, Model], _Part], places: Sequence[int], models: Sequence[Model]
-) -> list[_Part]:
-    """Return what `part` makes of each place and model, several at a time."""
-    if len(places) == 1:
-        return [part(places[0], models[0])]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(part, places, models))

@@ -18,9 +18,8 @@ from compress.codecs.huffman import (
     MAX_LENGTH,
     Huffman,
     Symbols,
-    n_threads,
-    side_by_side,
 )
+from compress.codecs.threads import n_threads, side_by_side
 from compress.errors import FormatError
 from compress.kernels import bits
 

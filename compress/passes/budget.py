@@ -9,9 +9,7 @@ weights); Shoham & Gersho 1988 (one slope for all).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from compress.codecs.threads import n_cores, side_by_side
 from compress.constraints import Shared, constraints_of
 from compress.errors import SettingsError
 from compress.kernels.rate import Quantized, quantize
@@ -214,9 +213,8 @@ def _compensated(layers: list[_Layer], found: Mapping[str, Quantized]) -> Mappin
 
 
 def _each(layers: list[_Layer], one: Callable[[_Layer], Quantized]) -> Mapping[str, Quantized]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = pool.map(one, layers)
-        return {layer.weight.name: own for layer, own in zip(layers, done, strict=True)}
+    done = side_by_side(one, layers, n_cores())
+    return {layer.weight.name: own for layer, own in zip(layers, done, strict=True)}
 
 
 def _entropy_bytes(found: Mapping[str, Quantized]) -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.codecs import huffman
+from compress.codecs import huffman, threads
 from compress.codecs.huffman import CHUNK, Huffman
 from compress.errors import FormatError
 
@@ -75,7 +75,7 @@ def test_several_threads_give_the_same(monkeypatch):
     symbols = np.minimum(rng.geometric(0.3, 9 * CHUNK + 11), 20).astype(np.uint16)
     code = Huffman.of_counts(np.bincount(symbols))
     coded = code.encode(symbols)
-    monkeypatch.setattr(huffman, "_PARALLEL", 1)
+    monkeypatch.setattr(threads, "_PARALLEL", 1)
     for cores in (1, 2, 5, 64):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         np.testing.assert_array_equal(code.decode(coded, len(symbols)), symbols)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from compress.codecs import huffman, stream
+from compress.codecs import stream, threads
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.fixed import Constant, FixedWidth
 from compress.codecs.huffman import Huffman
@@ -120,7 +120,7 @@ def test_blocks_are_chosen_where_statistics_change():
 def test_blocks_decode_on_several_threads(monkeypatch):
     row = np.repeat(np.arange(5 * stream.BLOCK // 1000), 1000).astype(np.uint8)
     coded = stream.encode(row, stream.plan_bytes(row)[1])
-    monkeypatch.setattr(huffman, "_PARALLEL", 1)
+    monkeypatch.setattr(threads, "_PARALLEL", 1)
     for cores in (1, 2, 64):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
         np.testing.assert_array_equal(stream.read(Cursor(coded), len(row)).decode(), row)
