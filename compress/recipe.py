@@ -69,8 +69,10 @@ class Recipe:
         require(bool(re.fullmatch(r"[\w.-]+", self.model)), "model", "a name", self.model)
         require(0 <= self.seed < 2**63, "seed", "in [0, 2**63)", self.seed)
         require(self.epochs is None or self.epochs >= 0, "epochs", "0 or more", self.epochs)
-        one = self.quantize is None or self.budget is None
-        require(one, "quantize", "left out where the file's size decides the bits", self.quantize)
+        if self.quantize is not None and self.budget is not None:
+            raise SettingsError(
+                "quantize must be left out where target_bytes (budget) decides the bits"
+            )
         trains = self.epochs is not None or self.fine_tune is not None or self.centroids is not None
         named = self.task is not None or not trains
         require(named, "task", "given for epochs or a training to mean anything", self.task)

@@ -105,6 +105,7 @@ def test_short_forms_mean_the_long_ones(short: dict[str, Any], long: dict[str, A
         ({"quantize": "17bit"}, "bits must be in [1, 16], got 17"),
         ({"quantize": 5}, "bits must be given like 5bit, got '5'"),
         ({"quantize": {"bits": "5bit", "init": "x"}}, "recipe: Invalid enum value 'x'"),
+        ({"quantize": "5bit", "budget": 9}, "quantize must be left out where target_bytes "),
         ({"seed": -1}, "seed must be in [0, 2**63), got -1"),
         ({"seed": 2**63}, "seed must be in [0, 2**63), got 9223372036854775808"),
         ({"seed": 2**70}, "seed must be in [0, 2**63)"),

@@ -13,7 +13,7 @@ class ZooError(Exception):
 def unknown(kind: str, name: str, known: Iterable[str]) -> ZooError:
     """Return the error for a name that no row has: it lists the nearest ones."""
     names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
     hint = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(names)}"
     return ZooError(f"{kind} must be a known name, got {name!r}; {hint}")
 

@@ -53,6 +53,12 @@ def _accuracy(session: Session, task: Task, root: Path) -> tuple[float, int]:
     samples = task.load("test", root)
     if samples is None or len(samples) == 0:
         raise DataError(f"task {task.name} has no test part in {root}")
+    shape, n_classes = session.outputs[0].shape, len(task.classes(root))
+    if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != n_classes):
+        raise DataError(
+            f"task {task.name} needs a score for each of {n_classes} classes, "
+            f"got an output of shape {shape}"
+        )
     right = top1(session, samples, _preprocessing(session, task))
     return right / len(samples), len(samples)
 

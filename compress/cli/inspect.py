@@ -17,7 +17,7 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed file.")],
     as_json: Json = False,
 ) -> None:
-    """Show the bytes by kind and by layer."""
+    """Show the bytes by layer and by kind."""
     from compress.artifact import archive
     from compress.measure.size import paper_bytes, tensor_sizes
     from compress.report.wording import plain
@@ -41,12 +41,6 @@ def command(
             }
         )
         return
-    kinds = grid("kind", "bytes>", "share>")
-    for kind, n_bytes in ledger.items():
-        kinds.add_row(kind, str(n_bytes), f"{n_bytes / total:.1%}")
-    kinds.add_row("file", str(total), "")
-    kinds.add_row("paper's accounting (weights only)", str(paper), "")
-    show(kinds)
     table = grid("layer", "shape", "density>", "distinct>", "bits/weight>", "bytes>", "form")
     for layer in layers:
         table.add_row(
@@ -58,5 +52,11 @@ def command(
             size(layer.n_bytes),
             layer.form,
         )
-    typer.echo()
     show(table)
+    typer.echo()
+    kinds = grid("kind", "bytes>", "share>")  # last: a screen shows it, however many the layers
+    for kind, n_bytes in ledger.items():
+        kinds.add_row(kind, str(n_bytes), f"{n_bytes / total:.1%}")
+    kinds.add_row("file", str(total), "")
+    kinds.add_row("paper's accounting (weights only)", str(paper), "")
+    show(kinds)

@@ -90,7 +90,9 @@ def share_to_size(
         return file_bytes(model)
 
     _search(layers, settings, apply)
-    return model, ShareReport(tuple(kept), tuple(skipped))
+    alone = [layer.weight.name for layer in layers if not layer.factors]
+    cancels = samples is not None and len(samples) > 0 and settings.compensated > 0
+    return model, ShareReport(tuple(kept), tuple(skipped), tuple(alone) if cancels else ())
 
 
 def _layers(

@@ -40,6 +40,8 @@ class ShareReport:
 
     layers: tuple[SharedLayer, ...]
     skipped: tuple[Skipped, ...]
+    #: weights whose errors were not made to cancel, where those of the others were
+    alone: tuple[str, ...] = ()
 
     @property
     def weights(self) -> int:

@@ -63,7 +63,10 @@ def load_net(source: Path, model: nn.Module, name: str) -> None:
     parameters = dict(model.named_parameters())
     for weight in weights:
         if f"{weight.module}.bias" not in parameters:
-            raise UnsupportedLayerError(f"{weight.module} of {name} must have a bias")
+            raise UnsupportedLayerError(
+                f"{name} cannot be in this format, which gives every layer a bias: "
+                f"{weight.module} has none"
+            )
     try:
         data = source.read_bytes()
     except OSError as error:

@@ -256,6 +256,12 @@ class _Run:
             samples=samples,
             seed=self.recipe.seed,
         )
+        if shared.alone:
+            _LOG.warning(
+                "errors do not cancel in %d of %d layers, which are not linear, not convolutions, "
+                "or not called as such: %s",
+                len(shared.alone), len(shared.layers), ", ".join(shared.alone),
+            )  # fmt: skip
         return shared
 
     def _recover(self, done: list[str], stage: str) -> None:

@@ -154,6 +154,7 @@ def test_inspect() -> None:
     assert "ip1.weight" in text
     assert "300x784" in text
     assert str(file.stat().st_size) in text
+    assert text.index("codebooks") > text.index("ip3.weight")  # what a screen shows is the sums
 
 
 def test_verify() -> None:

@@ -75,6 +75,22 @@ def test_a_file_without_a_tokenizer(tmp_path: Path, network: Path) -> None:
         assert said == f"{place} holds no tokenizer.json, without which task stsb has no input"
 
 
+def test_a_network_of_other_classes(tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("GlobalAveragePool", ["x"], ["y"]),
+            helper.make_node("Flatten", ["y"], ["z"]),
+        ],
+        "colors",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 8, 8])],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 3])],
+    )
+    path = tmp_path / "colors.onnx"
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    said = compress("eval", path, "--task", "digits").error()
+    assert said.startswith("task digits needs a score for each of 10 classes, got an output of ")
+
+
 def test_a_run_does_not_measure_on_texts(tmp_path: Path) -> None:
     said = compress("run", "--model", MODEL, "--task", "stsb", "--out", tmp_path / "out").error()
     assert said == "task stsb is for compress eval; run without --task, then measure the file"

@@ -87,6 +87,17 @@ def test_samples_lower_the_error():
     assert errors[32] < 0.7 * errors[0]
 
 
+@pytest.mark.parametrize(("compensated", "alone"), [(0, ()), (32, ("1.weight",))])
+def test_layers_whose_errors_do_not_cancel_are_named(compensated, alone):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ConvTranspose2d(4, 1, 3), nn.Flatten(), nn.Linear(64, 8)
+    ).eval()
+    settings = BudgetSettings(target_bytes=2_000, compensated=compensated)
+    _, shared = share_to_size(model, settings, file_bytes=file_bytes, samples=SAMPLES, seed=0)
+    assert shared.alone == alone
+
+
 def test_a_size_that_cannot_be_reached():
     settings = BudgetSettings(target_bytes=100)
     with pytest.raises(SettingsError, match=r"target_bytes must be .* got 100; the smallest file"):
