@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
+from zoo.attention import bahdanau, luong_global, luong_local, rnn_encoder_decoder
+from zoo.convs2s import convs2s
 from zoo.language_models import awd_lstm, elmo
 from zoo.networks.elmo import ElmoSizes
 from zoo.seq2seq import gnmt, seq2seq_lstm
 from zoo.tagging import bilstm_crf
 from zoo.text_classification import fasttext, han, rntn, textcnn
+from zoo.transformer import linear_transformer, transformer_base, transformer_xl
 from zoo.word_vectors import doc2vec, doc2vec_dbow, glove, word2vec_cbow, word2vec_skipgram
 
 BATCH = 3  # the graph is made from two
@@ -39,6 +42,31 @@ CASES: dict[str, tuple[Network, Sequence[tuple[int, ...]]]] = {
     "elmo": (lambda: elmo(sizes=SIZES), [(4, 6)]),
     "seq2seq": (lambda: seq2seq_lstm(source=9, target=9, hidden=4, layers=2), [(4,), (3,)]),
     "gnmt": (lambda: gnmt(source=9, target=9, hidden=4, layers=4), [(4,), (3,)]),
+    "rnn-encoder-decoder": (
+        lambda: rnn_encoder_decoder(source=9, target=9, dimensions=4, hidden=6, maxout=3),
+        [(4,), (3,)],
+    ),
+    "bahdanau": (
+        lambda: bahdanau(source=9, target=9, dimensions=4, hidden=6, align=5, maxout=3),
+        [(4,), (3,)],
+    ),
+    "luong-global": (
+        lambda: luong_global(source=9, target=9, hidden=4, layers=2),
+        [(4,), (3,)],
+    ),
+    "luong-local": (
+        lambda: luong_local(source=9, target=9, hidden=4, layers=2, window=2),
+        [(8,), (3,)],
+    ),
+    "convs2s": (
+        lambda: convs2s(source=9, target=9, dimensions=4, hidden=6, layers=2, places=8),
+        [(5,), (4,)],
+    ),
+    "transformer-base": (
+        lambda: transformer_base(vocabulary=9, width=8, heads=2, inner=16, layers=2),
+        [(5,), (4,)],
+    ),
+    "linear-transformer": (lambda: linear_transformer(width=8, heads=2, layers=2), [(6,)]),
 }
 
 
@@ -60,6 +88,12 @@ def test_onnx_agrees_with_torch(name: str, tmp_path: Path) -> None:
 def test_onnx_of_a_composition_of_phrases(tmp_path: Path) -> None:
     torch.manual_seed(0)
     check(rntn(5, dimensions=4).eval(), [torch.randn(BATCH, 4), torch.randn(BATCH, 4)], tmp_path)
+
+
+def test_onnx_with_memory(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = transformer_xl(vocabulary=9, width=8, heads=2, inner=16, layers=2).eval()
+    check(model, [words((4,), 0), torch.randn(BATCH, 2, 3, 8)], tmp_path)
 
 
 def check(model: nn.Module, inputs: Sequence[Tensor], folder: Path) -> None:

@@ -1,9 +1,8 @@
 import torch
-from torch.nn import functional
 
-from tests.zoo.networks.learning import END, SOURCE, START, TARGET, learn
+from tests.zoo.networks.sentences import SOURCE, TARGET
 from zoo.attention import bahdanau
-from zoo.networks.bahdanau import RnnSearch, translate
+from zoo.networks.bahdanau import RnnSearch
 
 
 def small(hidden: int = 4) -> RnnSearch:
@@ -38,27 +37,3 @@ def test_equations_of_a_step() -> None:
         after[0], decoder.unit(decoder.unit.input(y) + decoder.context(context), s)
     )
     torch.testing.assert_close(logits[:, 0], decoder.softmax(decoder.maxout(s, y, context)))
-
-
-def test_padding_of_the_source_changes_nothing() -> None:
-    model = small()
-    padded = functional.pad(SOURCE, (0, 2))
-    torch.testing.assert_close(model(padded, TARGET), model(SOURCE, TARGET))
-
-
-def test_steps_say_what_the_whole_says() -> None:
-    model = small()
-    state, steps = model.encode(SOURCE), []
-    for word in TARGET.split(1, 1):
-        logits, state = model.decoder(word, state)
-        steps.append(logits)
-    torch.testing.assert_close(torch.cat(steps, 1), model(SOURCE, TARGET))
-
-
-def test_a_translation_is_learned() -> None:
-    model = small(hidden=32)
-    learn(model)
-    for source, target in zip(SOURCE, TARGET, strict=True):
-        for beam in (1, 3):
-            found = translate(model, source, start=START, end=END, longest=8, beam=beam)
-            assert found == target[1:-1].tolist()

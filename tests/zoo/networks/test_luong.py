@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from tests.zoo.networks.learning import END, SOURCE, START, TARGET, learn
+from tests.zoo.networks.sentences import SOURCE
 from zoo.attention import luong_global, luong_local
-from zoo.networks.luong import GlobalAttention, LocalAttention, Luong, Score, translate
+from zoo.networks.luong import GlobalAttention, LocalAttention, Luong, Score
 
 
 def small(attention: str, hidden: int = 4) -> Luong:
@@ -37,27 +37,7 @@ def test_local_attention_sees_its_window_through_a_gaussian() -> None:
     torch.testing.assert_close(attention(state, (values, values))[0], expected)
 
 
-@pytest.mark.parametrize("attention", ["global", "local"])
-def test_steps_say_what_the_whole_says(attention: str) -> None:
-    model = small(attention)
-    state, steps = model.encode(SOURCE), []
-    for word in TARGET.split(1, 1):
-        logits, state = model.decode(word, state)
-        steps.append(logits)
-    torch.testing.assert_close(torch.cat(steps, 1), model(SOURCE, TARGET))
-
-
 def test_memory_is_in_the_order_of_the_words() -> None:
     model = small("global")
     (values, _), (outputs, _), _ = model.encode(SOURCE)
     torch.testing.assert_close(values[0], outputs[-1])  # the first word is read last
-
-
-@pytest.mark.parametrize("attention", ["global", "local"])
-def test_a_translation_is_learned(attention: str) -> None:
-    model = small(attention, hidden=32)
-    learn(model, steps=160)
-    for source, target in zip(SOURCE, TARGET, strict=True):
-        for beam in (1, 3):
-            found = translate(model, source, start=START, end=END, longest=8, beam=beam)
-            assert found == target[1:-1].tolist()

@@ -1,9 +1,8 @@
 import torch
-from torch.nn import functional
 
-from tests.zoo.networks.learning import END, SOURCE, START, TARGET, learn
+from tests.zoo.networks.sentences import SOURCE, TARGET
 from zoo.attention import rnn_encoder_decoder
-from zoo.networks.rnn_encoder_decoder import RnnEncoderDecoder, translate
+from zoo.networks.rnn_encoder_decoder import RnnEncoderDecoder
 
 
 def small(hidden: int = 4) -> RnnEncoderDecoder:
@@ -32,27 +31,3 @@ def test_equations_of_the_decoder() -> None:
     r, z = torch.sigmoid(w[0] + u_r + c_r), torch.sigmoid(w[1] + u_z + c_z)
     expected = z * h + (1 - z) * torch.tanh(w[2] + r * (u_h + c_h))
     torch.testing.assert_close(after[0], expected)
-
-
-def test_padding_of_the_source_changes_nothing() -> None:
-    model = small()
-    padded = functional.pad(SOURCE, (0, 2))
-    torch.testing.assert_close(model(padded, TARGET), model(SOURCE, TARGET))
-
-
-def test_steps_say_what_the_whole_says() -> None:
-    model = small()
-    state, steps = model.encode(SOURCE), []
-    for word in TARGET.split(1, 1):
-        logits, state = model.decoder(word, state)
-        steps.append(logits)
-    torch.testing.assert_close(torch.cat(steps, 1), model(SOURCE, TARGET))
-
-
-def test_a_translation_is_learned() -> None:
-    model = small(hidden=32)
-    learn(model)
-    for source, target in zip(SOURCE, TARGET, strict=True):
-        for beam in (1, 3):
-            found = translate(model, source, start=START, end=END, longest=8, beam=beam)
-            assert found == target[1:-1].tolist()

@@ -3,16 +3,13 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
-from tests.zoo.networks.learning import END, SOURCE, START, TARGET, learn
 from zoo.networks.transformer import (
     Attention,
     DecoderLayer,
     EncoderLayer,
     Transformer,
     sinusoids,
-    translate,
 )
 from zoo.transformer import transformer_base
 
@@ -73,26 +70,3 @@ def test_decoder_layer_is_torchs() -> None:
 def test_one_table_of_words() -> None:
     model = small()
     assert model.softmax.weight is model.words.weight
-
-
-def test_padding_of_the_source_changes_nothing() -> None:
-    model = small()
-    padded = functional.pad(SOURCE, (0, 2))
-    torch.testing.assert_close(model(padded, TARGET), model(SOURCE, TARGET))
-
-
-def test_no_word_sees_a_later_one() -> None:
-    model, changed = small(), TARGET.clone()
-    changed[:, 3] = 6
-    left, right = model(SOURCE, TARGET), model(SOURCE, changed)
-    torch.testing.assert_close(left[:, :3], right[:, :3])
-    assert not torch.allclose(left[:, 3:], right[:, 3:])
-
-
-def test_a_translation_is_learned() -> None:
-    model = small(width=32)
-    learn(model)
-    for source, target in zip(SOURCE, TARGET, strict=True):
-        for beam in (1, 3):
-            found = translate(model, source, start=START, end=END, longest=8, beam=beam)
-            assert found == target[1:-1].tolist()
