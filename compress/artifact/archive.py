@@ -263,20 +263,17 @@ def decode_into(archive: Archive, place: Callable[[int, Layout], Items]) -> None
         place: returns where the items of the tensor of an index go, shape `(count,)`; it is called
             from several threads.
     """
-
-    def group(indices: tuple[int, ...]) -> None:
-        learned: Model | None = None
-        for index in indices:
-            out = place(index, archive.tensors[index][0])
-            learned = _decode_one(archive, index, out, learned)
-
-    groups = iter(archive.groups)
+    groups = archive.groups
+    left = iter(groups)
 
     def work(_: int) -> None:
-        for indices in groups:  # taken one by one: a task each would cost more than most take
-            group(indices)
+        for group in left:  # taken one by one: a task each would cost more than most take
+            learned: Model | None = None
+            for index in group:
+                out = place(index, archive.tensors[index][0])
+                learned = _decode_one(archive, index, out, learned)
 
-    side_by_side(work, range(n_cores()), n_cores())
+    side_by_side(work, range(min(n_cores(), len(groups))), n_cores())
 
 
 def _decode_one(archive: Archive, index: int, out: Items, learned: Model | None) -> Model | None:

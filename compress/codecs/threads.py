@@ -24,8 +24,9 @@ def n_cores() -> int:
 
 
 def side_by_side(part: Callable[[_P], _T], places: Sequence[_P], threads: int) -> list[_T]:
-    """Do all parts, in the order of their places, on so many threads; one needs no pool."""
-    if threads == 1 or len(places) == 1:
+    """Do all parts, in the order of their places, on so many threads at most."""
+    threads = min(threads, len(places))
+    if threads <= 1:
         return [part(place) for place in places]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(part, places))
