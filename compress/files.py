@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,12 +42,20 @@ def writing(path: Path, *, mode: int = 0o666, replace: bool = True) -> Iterator[
         else:
             place.hardlink_to(temporary)  # refused where a file has come in the meantime
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; free or choose another place"
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def require_writable(path: Path) -> None:
+    """Make the folder of `path`; raise `OutputError` where no file can be written there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -58,3 +67,9 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write {path}: {error.strerror or error}; free or choose another place"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compress.errors import OutputError
-from compress.files import write_bytes, write_text, writing
+from compress.files import require_writable, write_bytes, write_text, writing
 
 
 def names(folder):
@@ -100,6 +100,13 @@ def test_a_folder_that_cannot_be(tmp_path):
         write_bytes(tmp_path / "a" / "b", b"")
     with pytest.raises(OutputError, match="cannot write /proc/nowhere/b"):
         write_bytes(Path("/proc/nowhere/b"), b"")
+
+
+def test_a_place_is_tried_before_the_work(tmp_path):
+    require_writable(tmp_path / "new" / "a")
+    assert names(tmp_path / "new") == []
+    with pytest.raises(OutputError, match="cannot write /proc/nowhere/b"):
+        require_writable(Path("/proc/nowhere/b"))
 
 
 def test_a_name_that_is_too_long(tmp_path):

@@ -36,6 +36,7 @@ _POOLED = 16  # in `small`, the head of a tensor whose items stand in a pool
 _OWN_STREAM = 1 << 16  # bytes from which a tensor has a stream of its own
 _POOLED_BYTES = 1 << 12  # up to which dense tensors share a pool
 _GROUP = 1 << 20  # items: a tensor of mixed levels goes on with those before it up to here
+_TOGETHER = 1 << 18  # items: small tensors are decoded in one go up to here
 # What a graph, and what all tensors together may decode to: so many bytes, and as a multiple of
 # the graph's stream or of the file. Real graphs shrink 30 to 60 times.
 _FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 8, 1 << 28
@@ -106,17 +107,26 @@ class Archive:
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """Tensors that decode one after the other; a group waits for no other one."""
+        """Tensors that decode one after the other; a group waits for no other one.
+
+        Small tensors share a group: a start on a thread takes longer than they do.
+        """
         groups: list[list[int]] = []
         last: list[int] | None = None  # the group of the levels before
-        for index, (_, coded) in enumerate(self.tensors):
+        room = 0  # items that the last group is short of its size
+        for index, (layout, coded) in enumerate(self.tensors):
             mixed = coded.mixed if isinstance(coded, Coded) else None
             if mixed is not None and mixed.goes_on and last is not None:
                 last.append(index)
                 continue
-            groups.append([index])
+            if mixed is None and layout.count <= room:
+                groups[-1].append(index)
+            else:
+                groups.append([index])
+                room = _TOGETHER
+            room -= layout.count
             if mixed is not None:
-                last = groups[-1]
+                last, room = groups[-1], 0
         return tuple(map(tuple, groups))
 
     def file(self, name: str) -> bytes | None:
@@ -263,17 +273,14 @@ def decode_into(archive: Archive, place: Callable[[int, Layout], Items]) -> None
         place: returns where the items of the tensor of an index go, shape `(count,)`; it is called
             from several threads.
     """
-    groups = archive.groups
-    left = iter(groups)
 
-    def work(_: int) -> None:
-        for group in left:  # taken one by one: a task each would cost more than most take
-            learned: Model | None = None
-            for index in group:
-                out = place(index, archive.tensors[index][0])
-                learned = _decode_one(archive, index, out, learned)
+    def group(indices: tuple[int, ...]) -> None:
+        learned: Model | None = None
+        for index in indices:
+            out = place(index, archive.tensors[index][0])
+            learned = _decode_one(archive, index, out, learned)
 
-    side_by_side(work, range(min(n_cores(), len(groups))), n_cores())
+    side_by_side(group, archive.groups, n_cores())
 
 
 def _decode_one(archive: Archive, index: int, out: Items, learned: Model | None) -> Model | None:

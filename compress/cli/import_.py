@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from compress.cli import names
-from compress.cli.output import CoderName, Json, Packed, tell_packed
+from compress.cli.output import CoderName, Json, Packed, beside, tell_packed
 
 EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
 
@@ -25,6 +25,6 @@ def command(
     from compress.recipe import Recipe
 
     subject = names.subject(Recipe(model=model))
-    target = out or file.with_suffix(".safetensors")
+    target = out or beside(file, ".safetensors")
     import_net(file, subject, target, coder=coder)
     tell_packed(target, file.stat().st_size, target.stat().st_size, as_json=as_json)

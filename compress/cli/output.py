@@ -47,6 +47,11 @@ def show(what: RenderableType) -> None:
     ).print(what)
 
 
+def beside(path: Path, ending: str) -> Path:
+    """Return a path with another ending, for a path that need not name a file."""
+    return path.parent / f"{path.stem}{ending}"
+
+
 def notes() -> Console:
     """Return the console on stderr: progress and notes."""
     from rich.console import Console

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from compress.cli.output import CoderName, Json, Packed, tell_packed
+from compress.cli.output import CoderName, Json, Packed, beside, tell_packed
 
 EXAMPLE = "compress pack model.onnx -o model.safetensors"
 
@@ -22,7 +22,7 @@ def command(
     from compress.artifact import convert
 
     ending = ".safetensors" if model.suffix == ".onnx" else ".packed.safetensors"
-    target = out or model.with_suffix(ending)
+    target = out or beside(model, ending)
     convert.pack(model, target, coder=coder)
     before, after = convert.n_bytes(model), target.stat().st_size
     tell_packed(target, before, after, as_json=as_json)

@@ -90,6 +90,10 @@ def share_to_size(
         return file_bytes(model)
 
     _search(layers, settings, apply)
+    if not any(layer.nonzero for layer in kept):
+        raise SettingsError(
+            f"target_bytes must leave some weights, got {settings.target_bytes}: all became zero"
+        )
     alone = [layer.weight.name for layer in layers if not layer.factors]
     cancels = samples is not None and len(samples) > 0 and settings.compensated > 0
     return model, ShareReport(tuple(kept), tuple(skipped), tuple(alone) if cancels else ())

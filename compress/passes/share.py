@@ -40,8 +40,7 @@ class ShareReport:
 
     layers: tuple[SharedLayer, ...]
     skipped: tuple[Skipped, ...]
-    #: weights whose errors were not made to cancel, where those of the others were
-    alone: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()  #: weights whose errors do not cancel, where those of others do
 
     @property
     def weights(self) -> int:

@@ -93,6 +93,8 @@ def baseline_file(subject: Subject, data: Data, settings: TrainSettings, seed: i
         "preprocessing": data.preprocessing.to_json(),
         "labels": hashlib.sha256(data.train.labels.tobytes()).hexdigest(),
         "seed": seed,
+        # Floats are summed in another order on another processor.
+        "torch": [torch.__version__, torch.backends.cpu.get_cpu_capability()],
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     cache = os.environ.get("COMPRESS_CACHE") or Path.home() / ".cache" / "compress"
@@ -107,8 +109,9 @@ def trained(file: Path, model: nn.Module, train: Callable[[], object]) -> None:
         except DataError as error:
             raise DataError(f"{error}; delete it to train it anew") from error
         return
-    train()
     try:
+        files.require_writable(file)  # before hours of training
+        train()
         state = {name: held.contiguous().clone() for name, held in model.state_dict().items()}
         files.write_bytes(file, safetensors.torch.save(state))
     except OutputError as error:

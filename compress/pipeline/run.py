@@ -244,8 +244,8 @@ class _Run:
             samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
         elif settings.compensated or settings.corrected:
             _LOG.warning(
-                "no training samples (--task with a training part): errors are not made to cancel, "
-                "and biases stay"
+                "no training samples (--task with a training part): "
+                "neither errors nor biases are corrected"
             )
         model, inputs = self._model.cpu(), self.shipping.inputs()
         n_outputs = len(examples.outputs_of(model, inputs))
@@ -258,9 +258,8 @@ class _Run:
         )
         if shared.alone:
             _LOG.warning(
-                "errors do not cancel in %d of %d layers, which are not linear, not convolutions, "
-                "or not called as such: %s",
-                len(shared.alone), len(shared.layers), ", ".join(shared.alone),
+                "errors do not cancel in %d of %d layers: the report names them",
+                len(shared.alone), len(shared.layers),
             )  # fmt: skip
         return shared
 
@@ -364,6 +363,8 @@ class _Run:
             )
             self.work.path(f"{stage}.fit").unlink(missing_ok=True)
         record["skipped"] = {skipped.name: skipped.reason for skipped in done.skipped}
+        if isinstance(done, ShareReport):
+            record["alone"] = list(done.alone)
         floats = {t.data_ptr(): t for t in model.state_dict().values() if t.is_floating_point()}
         record["size_bytes"] = size.packed_bytes(t.cpu().float().numpy() for t in floats.values())
         self._measure(model, record, test=False)

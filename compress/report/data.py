@@ -130,6 +130,7 @@ class Layer:
     distinct: Count  #: different values among the nonzero ones
     bytes: Count  #: in the file, its codebook and tables included
     skipped: str | None = None  #: why the passes left it alone; None where they did not
+    note: str | None = None  #: what the passes could not do for it, though for others
 
     def __post_init__(self) -> None:
         for name, value in (("nonzero", self.nonzero), ("distinct", self.distinct)):

@@ -203,8 +203,8 @@ def _create(
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of ONNX Runtime's message without codes and places in its source."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """Return ONNX Runtime's message in one line, without codes and places in its source."""
+    line = " ".join(str(error).split()) or type(error).__name__
     line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)
     return re.sub(r"\S+\.(cc|h):\d+ \S+( \S+\([^)]*\))? ?", "", line)[:_MAX_REASON]
 

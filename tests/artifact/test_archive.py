@@ -223,6 +223,42 @@ def test_an_error_in_a_tensor_names_file_and_tensor(tmp_path):
         archive.restore(found)
 
 
+def test_small_tensors_are_decoded_in_one_go(tmp_path):
+    sizes = (1 << 18, 99, 1 << 17, 1 << 17, 99, 1 << 19, 99)
+    arrays = [np.arange(size, dtype=np.int32) for size in sizes]
+    assert packed(tmp_path / "a", model_of(*arrays)).groups == ((0,), (1, 2), (3, 4), (5,), (6,))
+
+
+def test_levels_that_go_on_wait_for_those_before_them_alone(tmp_path):
+    rng = np.random.default_rng(0)
+    few = [rng.choice(np.float32([-1, 0, 0, 0, 2]), (200, 300)) for _ in range(3)]
+    noise = [rng.normal(size=5000).astype(np.float32) for _ in range(3)]
+    onnx_model = model_of(few[0], noise[0], few[1], noise[1], noise[2], few[2])
+    archive.write(tmp_path / "a", onnx_model, {}, coder="best")
+    found = archive.read(tmp_path / "a")
+    assert found.groups == ((0, 2, 5), (1, 3, 4))
+    decoded = [np.frombuffer(items, np.float32) for items in archive.decode(found)]
+    for index, values in zip((0, 2, 5), few, strict=True):
+        np.testing.assert_array_equal(decoded[index], values.ravel())
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_an_error_ends_the_decoding(tmp_path, monkeypatch, cores):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    found = packed(tmp_path / "a", model_of(*(np.arange(1 << 18, dtype=np.int32),) * 40))
+    placed = []
+
+    def place(index, layout):
+        placed.append(index)
+        if index == 2:
+            raise FormatError("no")
+        return np.empty(layout.count, layout.item.dtype)
+
+    with pytest.raises(FormatError, match="no"):
+        archive.decode_into(found, place)
+    assert len(placed) < 20
+
+
 def test_an_own_stream_or_a_place_in_small_are_alike(tmp_path):
     plain = ModelProto()
     plain.graph.initializer.add(data_type=TensorProto.UINT8, dims=[64], name="w")

@@ -129,6 +129,11 @@ def test_files_that_are_damaged(command: str, tmp_path: Path) -> None:
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 6
 
 
+@pytest.mark.parametrize("asked", [("pack",), ("import", "--model", "squeezenet1_0")])
+def test_a_folder_in_place_of_a_file(asked: tuple[str, ...]) -> None:
+    assert compress(*asked, ".").error().startswith(". ")
+
+
 def test_models_that_cannot_be_packed(tmp_path: Path) -> None:
     onnx, text = tmp_path / "damaged.onnx", tmp_path / "model.txt"
     onnx.write_bytes((small_run()[0] / "lenet-300-100.onnx").read_bytes()[:-1000])

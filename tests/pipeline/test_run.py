@@ -232,6 +232,15 @@ def test_a_damaged_baseline_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert said.endswith("delete it to train it anew")
 
 
+def test_a_baseline_that_cannot_be_kept_is_not_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPRESS_CACHE", "/proc/nowhere")
+    said = compress("run", "--model", NAME, "--task", "digits", "--out", tmp_path / "run").error()
+    assert said.startswith("cannot write /proc/nowhere/models/")
+    assert said.endswith("(or set $COMPRESS_CACHE)")
+
+
 def test_seeds_decide_the_random_weights() -> None:
     first, again, other = (dense.seeded(tied().build, seed) for seed in (1, 1, 2))
     state = torch.random.get_rng_state()

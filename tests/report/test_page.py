@@ -117,6 +117,13 @@ def test_lenet_says_what_it_gained(lenet):
         assert f"{kind} {told} {lenet.ledger.kinds[kind]:,}" in text
 
 
+def test_a_note_stands_beside_its_layer(lenet):
+    assert "errors do not cancel" not in render(lenet)
+    noted = replace(lenet.layers[0], note="errors do not cancel")
+    text = render(replace(lenet, layers=(noted, *lenet.layers[1:])))
+    assert '<span class="sub">Linear, errors do not cancel</span>' in text
+
+
 def test_a_run_without_data_says_why(resnet50):
     text = render(resnet50)
     assert 'Not measured: no task was given; name one with <code class="way">--task</code>' in text

@@ -231,6 +231,12 @@ def test_inputs_that_do_not_fit(tmp_path, inputs):
     assert net.run(INPUTS["mlp"])["y"].shape == (7, 3)
 
 
+def test_a_size_that_does_not_fit_is_told(tmp_path):
+    net = runtime.load(packed(tmp_path / "a", mlp()))
+    with pytest.raises(DataError, match="Got: 63 Expected: 64"):
+        net.run({"x": floats(1, 63)})
+
+
 def test_a_graph_that_does_not_run(tmp_path):
     onnx_model = mlp()
     onnx_model.graph.node[0].op_type = "Nonsense"
