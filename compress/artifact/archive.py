@@ -113,7 +113,7 @@ class Archive:
         """
         groups: list[list[int]] = []
         last: list[int] | None = None  # the group of the levels before
-        room = 0  # items that the last group is short of its size
+        room = 0  # items that the last group still takes
         for index, (layout, coded) in enumerate(self.tensors):
             mixed = coded.mixed if isinstance(coded, Coded) else None
             if mixed is not None and mixed.goes_on and last is not None:
