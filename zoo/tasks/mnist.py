@@ -163,7 +163,7 @@ def _absent(missing: Path, why: str) -> ZooError:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")
 
 
 def _read_idx(path: Path, dimensions: int) -> Pixels:
