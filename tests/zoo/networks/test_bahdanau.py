@@ -5,9 +5,9 @@ from zoo.attention import bahdanau
 from zoo.networks.bahdanau import RnnSearch
 
 
-def small(hidden: int = 4) -> RnnSearch:
+def small() -> RnnSearch:
     torch.manual_seed(0)
-    return RnnSearch(7, 7, dimensions=hidden, hidden=hidden, align=hidden, maxout=hidden)
+    return RnnSearch(7, 7, dimensions=4, hidden=4, align=4, maxout=4)
 
 
 def test_weights_of_the_paper() -> None:

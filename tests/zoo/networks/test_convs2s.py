@@ -7,9 +7,9 @@ from zoo.convs2s import convs2s
 from zoo.networks.convs2s import ConvS2S, with_weight_norm
 
 
-def small(hidden: int = 8) -> ConvS2S:
+def small() -> ConvS2S:
     torch.manual_seed(0)
-    model = convs2s(source=7, target=7, dimensions=hidden, hidden=hidden, layers=2, dropout=0.0)
+    model = convs2s(source=7, target=7, dimensions=8, hidden=8, layers=2, dropout=0.0)
     assert isinstance(model, ConvS2S)
     return model.eval()
 

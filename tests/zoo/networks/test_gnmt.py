@@ -6,9 +6,9 @@ from zoo.networks.gnmt import Gnmt
 from zoo.seq2seq import gnmt
 
 
-def small(hidden: int = 4) -> Gnmt:
+def small() -> Gnmt:
     torch.manual_seed(0)
-    return Gnmt(7, 7, hidden=hidden, layers=4)
+    return Gnmt(7, 7, hidden=4, layers=4)
 
 
 def test_parameters() -> None:

@@ -2,14 +2,13 @@ import pytest
 import torch
 
 from tests.zoo.networks.sentences import SOURCE
-from zoo.attention import luong_global, luong_local
+from zoo.attention import luong_global
 from zoo.networks.luong import GlobalAttention, LocalAttention, Luong, Score
 
 
-def small(attention: str, hidden: int = 4) -> Luong:
+def small() -> Luong:
     torch.manual_seed(0)
-    build = {"global": luong_global, "local": luong_local}[attention]
-    model = build(source=7, target=7, hidden=hidden, layers=2)
+    model = luong_global(source=7, target=7, hidden=4, layers=2)
     assert isinstance(model, Luong)
     return model
 
@@ -38,6 +37,6 @@ def test_local_attention_sees_its_window_through_a_gaussian() -> None:
 
 
 def test_memory_is_in_the_order_of_the_words() -> None:
-    model = small("global")
+    model = small()
     (values, _), (outputs, _), _ = model.encode(SOURCE)
     torch.testing.assert_close(values[0], outputs[-1])  # the first word is read last

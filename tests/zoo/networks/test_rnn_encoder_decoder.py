@@ -5,9 +5,9 @@ from zoo.attention import rnn_encoder_decoder
 from zoo.networks.rnn_encoder_decoder import RnnEncoderDecoder
 
 
-def small(hidden: int = 4) -> RnnEncoderDecoder:
+def small() -> RnnEncoderDecoder:
     torch.manual_seed(0)
-    return RnnEncoderDecoder(7, 7, dimensions=hidden, hidden=hidden, maxout=hidden)
+    return RnnEncoderDecoder(7, 7, dimensions=4, hidden=4, maxout=4)
 
 
 def test_weights_of_the_paper() -> None:

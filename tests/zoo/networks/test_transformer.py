@@ -14,9 +14,9 @@ from zoo.networks.transformer import (
 from zoo.transformer import transformer_base
 
 
-def small(width: int = 8) -> Transformer:
+def small() -> Transformer:
     torch.manual_seed(0)
-    model = transformer_base(vocabulary=7, width=width, heads=2, inner=16, layers=2, dropout=0.0)
+    model = transformer_base(vocabulary=7, width=8, heads=2, inner=16, layers=2, dropout=0.0)
     assert isinstance(model, Transformer)
     return model.eval()
 
