@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nncodec import nnc  # type: ignore[import-not-found]  # only in the peer's environment
+from nncodec import nnc  # only in the peer's environment
 from safetensors.numpy import load_file, save_file
 
 

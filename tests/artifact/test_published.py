@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from compress.artifact import published
 from compress.errors import FormatError
+from tests import needs
 
 _SHAPES = [(2, 1, 1, 3), (2, 20)]  # a convolution and a fully connected layer
 
@@ -51,9 +50,8 @@ def test_what_is_not_such_a_file(data: bytes) -> None:
 
 
 def test_the_published_file_bit_for_bit() -> None:
-    folder = Path(os.environ.get("COMPRESS_DATA", "")) / "squeezenet-deep-compression"
-    if not (folder / "reference.json").is_file():
-        pytest.skip("the published SqueezeNet is not in $COMPRESS_DATA")
+    name = "squeezenet-deep-compression"
+    folder = needs.data(name) / name
     reference = json.loads((folder / "reference.json").read_text())
     layers = reference["layers"]
     data = (folder / "compressed_SqueezeNet.net").read_bytes()

@@ -18,7 +18,9 @@ from tests.cli.console import spawn
 
 PASSWORD = "pässword"
 MEMORY = Path("/proc/self/mem")  # a file whose first byte cannot be read
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
+needs_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="no openssl command: install it"
+)
 
 
 def openssl(*words):
@@ -188,7 +190,7 @@ def test_what_is_no_file(signed, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(not MEMORY.is_file(), reason="no file that fails to be read")
+@pytest.mark.skipif(not MEMORY.is_file(), reason="no /proc: run on Linux")
 def test_what_cannot_be_read(signed):
     with pytest.raises(DataError, match="signature /proc/self/mem cannot be read: "):
         signature.verify(signed / "m", signed / "pub", MEMORY)

@@ -202,7 +202,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("only root can mount")
+        pytest.skip("a disk cannot be mounted here: run as root")
     yield place
     subprocess.run(["umount", place], check=True)
 

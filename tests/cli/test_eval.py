@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
 from compress.artifact import archive, convert
+from tests import needs
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run
 from tests.texts import tokenizer
@@ -97,13 +97,8 @@ def test_a_run_does_not_measure_on_texts(tmp_path: Path) -> None:
 
 
 def test_published_weights_bring_their_tokenizer(tmp_path: Path) -> None:
-    package = get(MODEL).source.package
-    path = package.path()
-    if path is None:
-        pytest.skip(f"{package.name} is not installed")
-    data = Path(os.environ.get("COMPRESS_DATA", ""))
-    if not (data / "stsb" / "test.csv").is_file():
-        pytest.skip("stsb is not in $COMPRESS_DATA")
+    path = needs.package(get(MODEL).source.package)
+    data = needs.data("stsb")
     with (data / "stsb" / "test.csv").open(newline="", encoding="utf-8") as stream:
         rows = tuple(map(tuple, csv.reader(stream)))[1::EVERY]
     root = _write(tmp_path, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
@@ -55,14 +54,16 @@ def test_integers_are_no_weights():
 
 
 def test_a_linear_layer_of_another_library():
-    modeling = pytest.importorskip("transformers.pytorch_utils")
+    from transformers import pytorch_utils as modeling
+
     (weight,), (bias,) = weights_of(modeling.Conv1D(6, 4))
     assert (weight.name, weight.kind, tuple(weight.parameter.shape)) == ("weight", "fc", (4, 6))
     assert bias == Skipped("bias", "a bias")
 
 
 def test_xlnets_attention_holds_weights_of_three_axes():
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     config = transformers.XLNetConfig(vocab_size=9, d_model=8, n_layer=1, n_head=2, d_inner=6)
     weights, skipped = weights_of(transformers.AutoModel.from_config(config))
     names = {weight.name.rpartition("rel_attn.")[2] for weight in weights if weight.kind == "fc"}

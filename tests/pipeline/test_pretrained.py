@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import nn
 
 from compress.pipeline.subject import Subject, load_data
 from compress.preprocess import Preprocessing
+from tests import needs
 from tests.cli.console import compress
 from zoo.entry import image
 from zoo.registry import get
@@ -45,12 +45,8 @@ def test_published_weights_bring_their_preprocessing(published: bool, tmp_path: 
 
 
 def test_a_network_with_published_weights(tmp_path: Path) -> None:
-    sample = Path(os.environ.get("COMPRESS_DATA", "")) / "imagenet-sample"
-    if not sample.is_dir():
-        pytest.skip("imagenet-sample is not in $COMPRESS_DATA")
-    source = get(MODEL).source
-    if source.package.path() is None:
-        pytest.skip(f"{source.package.name} is not installed")
+    sample = needs.data("imagenet-sample") / "imagenet-sample"
+    needs.package(get(MODEL).source.package)
     root = tmp_path / "images"
     (root / "val").mkdir(parents=True)
     (root / "classes.tsv").write_bytes((sample / "classes.tsv").read_bytes())

@@ -253,7 +253,7 @@ def test_seeds_decide_the_random_weights() -> None:
 
 def test_cuda_where_there_is_none(tmp_path: Path) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("there is a CUDA device: hide it with CUDA_VISIBLE_DEVICES=")
     recipe = from_mapping({"model": "words", "weights": "random", "device": "cuda"})
     with pytest.raises(SettingsError, match="cuda is not available here; use --device cpu"):
         run(recipe, tied(), tmp_path)

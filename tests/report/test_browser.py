@@ -20,7 +20,7 @@ SCHEMES = {"dark": 0, "light": 1}  # Blink's PreferredColorScheme
 SURFACES = {"light": (255, 255, 255), "dark": (16, 19, 23)}
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3, for text of ordinary size
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on this machine")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: `make browser`")
 
 # What the page cannot be asked from outside: its policy forbids scripts, so that a copy without
 # the policy is asked. Each text is compared with the surface that it really stands on.

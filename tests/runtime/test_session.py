@@ -332,7 +332,7 @@ def test_a_device_needs_no_torch(tmp_path):
     assert "compress.training" not in modules
 
 
-@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no file system in memory")
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no /dev/shm: run on Linux")
 def test_no_second_copy_is_made(tmp_path):
     """128 MB of weights, mostly zeros, cost about their own size of memory, no more."""
     weights = np.zeros((1000, 32_000), np.float32)

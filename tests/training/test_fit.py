@@ -230,7 +230,7 @@ def test_odd_batches_weigh_alike(
 
 def test_device_that_is_not_there(run: Run, model: nn.Module) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there is a CUDA device")
+        pytest.skip("there is a CUDA device: hide it with CUDA_VISIBLE_DEVICES=")
     with pytest.raises(SettingsError, match="device must be"):
         run(model, device="cuda")
 

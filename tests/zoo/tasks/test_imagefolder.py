@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +6,7 @@ from PIL import Image
 
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
+from tests import needs
 from zoo.errors import ZooError
 from zoo.tasks.imagefolder import ImageFolder
 
@@ -135,9 +135,8 @@ def test_recipes_are_settings() -> None:
         assert TrainSettings(**TASK.training(stage, "resnet50")).epochs > 0  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif("COMPRESS_DATA" not in os.environ, reason="COMPRESS_DATA names no data")
 def test_imagenet_sample() -> None:
-    root = Path(os.environ["COMPRESS_DATA"]) / "imagenet-sample"
+    root = needs.data("imagenet-sample") / "imagenet-sample"
     samples = TASK.load("test", root)
     assert samples is not None
     assert samples.labels.tolist() == list(range(1000))

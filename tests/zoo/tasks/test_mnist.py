@@ -1,4 +1,3 @@
-import os
 import struct
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ import pytest
 
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
+from tests import needs
 from zoo.errors import ZooError
 from zoo.tasks.mnist import Mnist
 
@@ -105,9 +105,8 @@ def test_recipes_are_settings(model: str) -> None:
         assert TrainSettings(**Mnist().training(stage, model)).epochs > 0  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif("COMPRESS_DATA" not in os.environ, reason="COMPRESS_DATA names no data")
 def test_real_files() -> None:
-    root = Path(os.environ["COMPRESS_DATA"])
+    root = needs.data("MNIST")
     counts = {}
     for part in ("train", "validation", "test"):
         samples = Mnist().load(part, root)

