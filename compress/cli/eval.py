@@ -49,17 +49,21 @@ def command(
 
 def _accuracy(session: Session, task: Task, root: Path) -> tuple[float, int]:
     from compress.measure.accuracy import top1
+    from compress.measure.classes import class_numbers
 
     samples = task.load("test", root)
     if samples is None or len(samples) == 0:
         raise DataError(f"task {task.name} has no test part in {root}")
-    shape, n_classes = session.outputs[0].shape, len(task.classes(root))
-    if len(shape) != 2 or (isinstance(shape[1], int) and shape[1] != n_classes):
-        raise DataError(
-            f"task {task.name} needs a score for each of {n_classes} classes, "
-            f"got an output of shape {shape}"
-        )
-    right = top1(session, samples, _preprocessing(session, task))
+    names, known = task.classes(root), session.metadata.get("labels")
+    classes = [str(label) for label in known] if isinstance(known, list) else list(names)
+    numbers = class_numbers(names, classes, set(samples.labels.tolist()))
+    right = top1(
+        session,
+        samples,
+        _preprocessing(session, task),
+        classes=classes,
+        labels=numbers[samples.labels],
+    )
     return right / len(samples), len(samples)
 
 

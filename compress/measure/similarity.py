@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import DataError, FormatError, MissingExtraError
-from compress.measure.accuracy import Network
+from compress.measure.answers import Network
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -56,13 +56,20 @@ def spearman_of(
         progress: called with the sentences done and the sentences in all.
 
     Raises:
-        DataError: when the network takes no texts, or the pairs have no order.
+        DataError: when the network takes no texts, a vector is not finite, or the pairs have no
+            order.
         FormatError: when the tokenizer is none.
         MissingExtraError: when the library of tokenizers is not installed.
     """
     texts = [text for pair in pairs.sentences for text in pair]
     vectors = embed(network, tokenizer, texts, progress=progress)
     first, second = vectors[::2], vectors[1::2]
+    unknown = int((~np.isfinite(vectors).all(1)).sum())
+    if unknown:
+        raise DataError(
+            f"the network's outputs are not finite for {unknown} of {len(texts)} sentences, "
+            "so it has no correlation: look for NaN or an overflow in its weights or their type"
+        )
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return spearman(
         (first * second).sum(1) / np.maximum(norms, np.finfo(np.float64).tiny), pairs.scores

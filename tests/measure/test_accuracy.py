@@ -74,5 +74,35 @@ def test_an_output_that_holds_no_scores() -> None:
         def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             return {"scores": np.array(1, np.float32)}
 
-    with pytest.raises(DataError, match="do not fit the network's output"):
+    with pytest.raises(DataError, match="which class the network says is not told"):
         top1(Flat(), samples(4, 0), PREPROCESSING)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("batch", ["batch", 3])
+def test_a_network_whose_outputs_are_not_finite_has_no_accuracy(
+    batch: int | str, wrong: float
+) -> None:
+    class Broken(Brightest):
+        def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            scores = super().run(inputs)["scores"]
+            return {"scores": np.where(scores[:, :1] > 100, wrong, scores)}  # of every fourth
+
+    with pytest.raises(DataError, match="outputs are not finite for 2 of 8 images, so it has no"):
+        top1(Broken(batch), samples(8, 0), PREPROCESSING)
+
+
+def test_equal_scores_count_for_the_first_class() -> None:
+    class Alike(Brightest):
+        def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            return {"scores": np.ones((len(inputs["pixels"]), 4), np.float32)}
+
+    assert top1(Alike(), samples(8, 0), PREPROCESSING) == 2
+
+
+def test_classes_of_another_order_and_number() -> None:
+    found = samples(40, 3)
+    turned = Arrays(found.pixels, 3 - found.labels)
+    assert top1(Brightest(), turned, PREPROCESSING, labels=found.labels) == 37
+    with pytest.raises(DataError, match=r"a score for each of 5 classes, got .* \(40, 4\)"):
+        top1(Brightest(), found, PREPROCESSING, classes=list("abcde"))

@@ -105,6 +105,15 @@ def test_a_pair_without_a_vector_is_unlike() -> None:
     assert spearman_of(Words(), tokenizer(), pairs) == pytest.approx(1)
 
 
+def test_vectors_that_are_not_finite_have_no_correlation() -> None:
+    network = Words()
+    network.TABLE = np.where(network.TABLE == 99, np.nan, network.TABLE)
+    network.TABLE[2] = np.inf  # of "cat", three of the six sentences
+    pairs = Pairs((("cat", "dog"), ("cat", "cat"), ("dog", "bird")), np.array([5.0, 0, 2]))
+    with pytest.raises(DataError, match="not finite for 3 of 6 sentences, so it has no corr"):
+        spearman_of(network, tokenizer(), pairs)
+
+
 def test_what_does_not_fit() -> None:
     with pytest.raises(FormatError, match=r"tokenizer\.json is no tokenizer"):
         embed(Words(), json.dumps({"model": {}}).encode(), TEXTS)
