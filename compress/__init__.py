@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from compress.recipe import Recipe
     from compress.report.data import Report
 
+__version__ = "0.1.0"
+
 __all__ = ["CompressError", "pack", "run", "runtime", "unpack"]
 
 

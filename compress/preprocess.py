@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from typing_extensions import assert_never
 
 from compress.errors import DataError, FormatError, SettingsError, require
 

@@ -5,15 +5,15 @@ It imports no torch, so that `compress --help` and a bad recipe answer at once.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 import yaml
+from typing_extensions import Doc
 
 from compress.artifact.settings import Coder
 from compress.errors import DataError, SettingsError, require
@@ -43,27 +43,48 @@ _SECTIONS = {
 class Recipe:
     """All that decides the result of a run."""
 
-    model: str  #: name of a row of the zoo
-    #: pretrained, random, trained (a dense baseline on the task, made once and kept), or a file,
-    #: safetensors or Song Han's published .net; by default pretrained, or trained where a task can
-    #: be trained on
-    weights: str | None = None
-    task: str | None = None  #: digits, mnist or imagefolder; without one nothing is trained
-    data: str | None = None  #: root of the data sets
-    prune: PruneSettings | None = None  #: weights to zero: 0.9, or conv=0.6,fc=0.92
-    quantize: ShareSettings | None = None  #: bits of shared weights: 5bit, or conv=8bit,fc=5bit
-    #: weights shared after training, bits of each layer chosen so that the file takes so many bytes
-    budget: BudgetSettings | None = None
-    #: of codes and positions: huffman, or best: smaller, and slower to open
-    coder: Coder = "huffman"
-    baseline: TrainSettings | None = None  #: training of the dense baseline; else the task's own
-    fine_tune: TrainSettings | None = None  #: training after pruning; else the task's own
-    centroids: TrainSettings | None = None  #: training of the centroids; else the task's own
-    epochs: int | None = None  #: of fine-tuning and of the centroids' training, 0 for none
-    #: form of the exported network
-    onnx: OnnxSettings = OnnxSettings()  # noqa: RUF009  (frozen)
-    seed: int = 0  #: of every random step, in [0, 2**63)
-    device: Literal["auto", "cpu", "cuda"] = "auto"  #: what to train on
+    model: Annotated[str, Doc("name of a row of the zoo")]
+    weights: Annotated[
+        str | None,
+        Doc(
+            "pretrained, random, trained (a dense baseline on the task, made once and kept), or a "
+            "file, safetensors or Song Han's published .net; by default pretrained, or trained "
+            "where a task can be trained on"
+        ),
+    ] = None
+    task: Annotated[
+        str | None, Doc("digits, mnist or imagefolder; without one nothing is trained")
+    ] = None
+    data: Annotated[str | None, Doc("root of the data sets")] = None
+    prune: Annotated[PruneSettings | None, Doc("weights to zero: 0.9, or conv=0.6,fc=0.92")] = None
+    quantize: Annotated[
+        ShareSettings | None, Doc("bits of shared weights: 5bit, or conv=8bit,fc=5bit")
+    ] = None
+    budget: Annotated[
+        BudgetSettings | None,
+        Doc(
+            "weights shared after training, bits of each layer chosen so that the file takes so "
+            "many bytes"
+        ),
+    ] = None
+    coder: Annotated[
+        Coder, Doc("of codes and positions: huffman, or best: smaller, and slower to open")
+    ] = "huffman"
+    baseline: Annotated[
+        TrainSettings | None, Doc("training of the dense baseline; else the task's own")
+    ] = None
+    fine_tune: Annotated[
+        TrainSettings | None, Doc("training after pruning; else the task's own")
+    ] = None
+    centroids: Annotated[
+        TrainSettings | None, Doc("training of the centroids; else the task's own")
+    ] = None
+    epochs: Annotated[
+        int | None, Doc("of fine-tuning and of the centroids' training, 0 for none")
+    ] = None
+    onnx: Annotated[OnnxSettings, Doc("form of the exported network")] = OnnxSettings()  # noqa: RUF009  (frozen)
+    seed: Annotated[int, Doc("of every random step, in [0, 2**63)")] = 0
+    device: Annotated[Literal["auto", "cpu", "cuda"], Doc("what to train on")] = "auto"
 
     def __post_init__(self) -> None:
         require(bool(re.fullmatch(r"[\w.-]+", self.model)), "model", "a name", self.model)
@@ -129,19 +150,14 @@ def to_yaml(recipe: Recipe) -> str:
 
 
 def documented(cls: type) -> dict[str, str]:
-    """Return what the `#:` comments of a settings class say of each field."""
-    assert is_dataclass(cls)
-    texts: dict[str, str] = {}
-    above: list[str] = []
-    for line in inspect.getsource(cls).splitlines():
-        code, mark, comment = line.partition("#:")
-        field = re.match(r"    (\w+):", code)
-        if mark and not code.strip():
-            above.append(comment.strip())
-        elif field:
-            texts[field[1]] = " ".join([*above, comment.strip()]).strip()
-            above = []
-    return texts
+    """Return what a settings class says of each field."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        field.name: text.documentation
+        for field in fields(cls)
+        for text in getattr(hints[field.name], "__metadata__", ())
+        if isinstance(text, Doc)
+    }
 
 
 def _require_known(given: Mapping[str, Any], cls: type, name: str) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from typing_extensions import assert_never
 
 from compress.artifact import container, model, tensors, values
 from compress.artifact.container import Container, Streams

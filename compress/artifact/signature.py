@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "COMPRESS_KEY_PASSWORD"  # where the command line finds the private key's password
 _MAX_PASSWORD = 1023  # bytes: the library's limit
+_PART = 1 << 20  # bytes of a model that are read at once
 _MAX_BYTES = 1 << 16  # of a key or a signature; what is behind them is not read
 _CURVE = "secp256r1"  # P-256
 
@@ -186,7 +187,10 @@ def _other_curve(path: Path) -> FormatError:
 
 def _digest(file: Path) -> bytes:
     with _reading("model", file) as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
+        digest = hashlib.sha256()
+        while part := stream.read(_PART):
+            digest.update(part)
+        return digest.digest()
 
 
 def _read(what: str, path: Path) -> bytes:

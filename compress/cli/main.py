@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from compress import __version__
 from compress.cli import (
     doctor,
     import_,
@@ -43,9 +44,7 @@ for module in (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib import metadata
-
-        typer.echo(metadata.version("compress-toolkit"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress import places
 from compress.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 def data_root(given: str | Path | None) -> Path:
     """Return the root of the data sets: as given, else $COMPRESS_DATA, else the user's cache."""
-    root = given or os.environ.get("COMPRESS_DATA")
-    return Path(root) if root else Path.home() / ".cache" / "compress" / "data"
+    return places.data(given)
 
 
 def task(name: str) -> Task | Stsb:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from typing_extensions import Doc
 
 from compress.errors import require
 
@@ -11,8 +14,8 @@ from compress.errors import require
 class OnnxSettings:
     """How a module is exported to ONNX."""
 
-    opset: int = 20  #: version of the ONNX operators, in [18, 25]
-    dynamic_batch: bool = True  #: let the first dimension of inputs and outputs vary
+    opset: Annotated[int, Doc("version of the ONNX operators, in [18, 25]")] = 20
+    dynamic_batch: Annotated[bool, Doc("let the first dimension of inputs and outputs vary")] = True
 
     def __post_init__(self) -> None:
         require(18 <= self.opset <= 25, "opset", "in [18, 25]", self.opset)

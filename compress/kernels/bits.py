@@ -6,8 +6,9 @@ Private kernels: arguments are checked by the caller (`compress.codecs`). All re
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from compress.kernels.compiled import compiled
 
 Bytes = NDArray[np.uint8]
 Symbols = NDArray[np.uint8 | np.uint16]
@@ -18,7 +19,7 @@ LENGTH_SHIFT = 16  # a table's entry is a symbol or codeword | length << 16
 RUN_BITS = 12  # of a look-up of several symbols: 16 KiB, half of a small first-level cache
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def pack_fields(values: Symbols, bits: int, out: Bytes) -> None:
     """Write each value as `bits` bits to `out`, shape `(ceil(n * bits / 8),)`, zero padded."""
     held, n_held, at = np.uint64(0), np.uint64(0), 0
@@ -34,7 +35,7 @@ def pack_fields(values: Symbols, bits: int, out: Bytes) -> None:
         out[at] = np.uint8(held)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def unpack_fields(data: Bytes, bits: int, out: Symbols) -> int:
     """Read `len(out)` values of `bits` bits; return what the padding holds, 0 if it is valid."""
     held, n_held, at = np.uint64(0), np.uint64(0), 0
@@ -58,7 +59,7 @@ def count(symbols: Symbols, alphabet: int) -> NDArray[np.int64]:
     return both
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count(symbols: Symbols, counts: NDArray[np.int64]) -> None:
     # Two rows: equal symbols in a row do not wait for each other's count.
     for i in range(0, symbols.shape[0] - 1, 2):
@@ -68,7 +69,7 @@ def _count(symbols: Symbols, counts: NDArray[np.int64]) -> None:
         counts[0, symbols[-1]] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def encode_huffman(
     symbols: Symbols,
     codewords: NDArray[np.uint32],
@@ -108,7 +109,7 @@ def encode_huffman(
     return np.int64(at)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def table_of(lengths: Bytes) -> NDArray[np.uint32]:
     """Return a decoding table of the canonical code with these codeword lengths.
 
@@ -142,7 +143,7 @@ def table_of(lengths: Bytes) -> NDArray[np.uint32]:
     return table
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Widen a decoding table to as many symbols at once as `RUN_BITS` bits hold, three at most.
 
@@ -166,7 +167,7 @@ def _runs_of(table: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return runs
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def decode_huffman(
     data: Bytes, lengths: Bytes, chunk: int, begin: int, end: int, out: Symbols
 ) -> bool:
@@ -220,7 +221,7 @@ def decode_huffman(
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _decode_lanes(
     data: Bytes,
     starts: NDArray[np.int64],
@@ -263,7 +264,7 @@ def _decode_lanes(
         positions[lane] = np.int64(done[lane])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _refill(data: Bytes, held: np.uint64, n_held: np.uint64, at: np.uint64) -> _State:
     """Hold 56 to 63 bits: bytes of which a part did not fit are read again."""
     word = np.uint64(0)
@@ -273,7 +274,7 @@ def _refill(data: Bytes, held: np.uint64, n_held: np.uint64, at: np.uint64) -> _
     return held | word << n_held, n_held + (taken << np.uint64(3)), at + taken
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _take_run(
     runs: NDArray[np.uint32], held: np.uint64, n_held: np.uint64, out: Symbols, at: np.uint64
 ) -> _State:
@@ -289,7 +290,7 @@ def _take_run(
     return held >> used, n_held - used, at + (run >> np.uint64(30))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _decode_rest(
     data: Bytes,
     start: int,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from compress.kernels.compiled import compiled
 
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
 
@@ -48,13 +49,13 @@ def read_only(items: Items) -> Items:
     return view
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _slot(item: np.uint64) -> np.uint64:
     # Fibonacci hashing: the product's top bits depend on all bits of the item.
     return (np.uint64(item) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(46)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _collect(items: Items, found: Items, slots: NDArray[np.int32]) -> int:
     """Fill `found` and the hash table in order of appearance; return the count, -1 if too many."""
     count = 0
@@ -73,7 +74,7 @@ def _collect(items: Items, found: Items, slots: NDArray[np.int32]) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _look_up(
     items: Items, codebook: Items, slots: NDArray[np.int32], out: NDArray[np.uint16]
 ) -> None:

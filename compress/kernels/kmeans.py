@@ -9,13 +9,14 @@ arXiv:1510.00149, sec. 3.2.
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+from typing_extensions import assert_never
 
 from compress.errors import DataError, require
+from compress.kernels.compiled import compiled
 
 Init = Literal["linear", "density", "random"]
 Values = NDArray[np.float32]
@@ -147,7 +148,7 @@ def _grid(limits: Values) -> tuple[float, float, NDArray[np.int32]]:
     return first, step, np.concatenate([[0], occupied.cumsum()]).astype(np.int32)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _cell(value: float, first: float, step: float, cells: int) -> int:
     """Return the cell of a value, which never falls as the value grows."""
     place = (value - first) * step
@@ -156,7 +157,7 @@ def _cell(value: float, first: float, step: float, cells: int) -> int:
     return cells - 1 if place >= cells else int(place)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _cells(values: Values, first: float, step: float, cells: int) -> NDArray[np.int64]:
     out = np.empty(len(values), np.int64)
     for i in range(len(values)):
@@ -164,7 +165,7 @@ def _cells(values: Values, first: float, step: float, cells: int) -> NDArray[np.
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _assign(
     values: Values,
     limits: Values,
@@ -192,7 +193,7 @@ def _assign(
         codes[i] = low
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _distinct(ordered: Values, out: Values) -> int:
     """Write the distinct values; return their number, or one more than fit."""
     n_found = 0
@@ -205,7 +206,7 @@ def _distinct(ordered: Values, out: Values) -> int:
     return n_found
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _block_sums(ordered: Values) -> NDArray[np.float64]:
     """Return the sum of all values before each block."""
     n_blocks = len(ordered) // _BLOCK + 1
@@ -218,7 +219,7 @@ def _block_sums(ordered: Values) -> NDArray[np.float64]:
     return sums
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _sum(ordered: Values, sums: NDArray[np.float64], begin: int, end: int) -> float:
     """Return the sum of a range, from the blocks where it is longer than two of them."""
     total = 0.0
@@ -234,7 +235,7 @@ def _sum(ordered: Values, sums: NDArray[np.float64], begin: int, end: int) -> fl
     return float(total + (sums[last] - sums[first]))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _lloyd(
     ordered: Values, sums: NDArray[np.float64], centroids: NDArray[np.float64], max_iter: int
 ) -> None:
@@ -268,7 +269,7 @@ def _lloyd(
         begin = ends[j]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _divide(ordered: Values, centroids: NDArray[np.float64], ends: NDArray[np.int64]) -> None:
     """Write where each cluster ends: at the last value that is not past the midpoint."""
     low = 0
@@ -285,7 +286,7 @@ def _divide(ordered: Values, centroids: NDArray[np.float64], ends: NDArray[np.in
     ends[-1] = len(ordered)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _refill(
     ordered: Values,
     begins: NDArray[np.int64],
@@ -320,7 +321,7 @@ def _refill(
     return len(empty)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _reach(ordered: Values, begin: int, end: int, centroid: float) -> float:
     """Return the largest distance in a range that may lend a value: one of two or more."""
     if end - begin < 2:
@@ -328,7 +329,7 @@ def _reach(ordered: Values, begin: int, end: int, centroid: float) -> float:
     return max(centroid - np.float64(ordered[begin]), np.float64(ordered[end - 1]) - centroid)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _spread(ordered: Values, centroids: Values, limits: Values) -> tuple[NDArray[np.int64], float]:
     """Return how many values each centroid has, `(k,)`, and the inertia."""
     counts = np.zeros(len(centroids), np.int64)

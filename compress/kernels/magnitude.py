@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from compress.errors import DataError, require
+from compress.kernels.compiled import compiled
 
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -151,7 +151,7 @@ def _rank(histogram: NDArray[np.int64], rank: int) -> tuple[int, int]:
     return found, int(cumulative[found] - histogram[found])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _high_bits(values: Values, keep: Mask, histogram: NDArray[np.int64]) -> None:
     bits = values.view(np.uint32)
     for i in range(len(bits)):
@@ -159,7 +159,7 @@ def _high_bits(values: Values, keep: Mask, histogram: NDArray[np.int64]) -> None
             histogram[(bits[i] & np.uint32(0x7FFFFFFF)) >> np.uint32(16)] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _low_bits(values: Values, keep: Mask, high: int, histogram: NDArray[np.int64]) -> None:
     bits = values.view(np.uint32)
     for i in range(len(bits)):
@@ -168,7 +168,7 @@ def _low_bits(values: Values, keep: Mask, high: int, histogram: NDArray[np.int64
             histogram[magnitude & np.uint32(0xFFFF)] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _keep_above(values: Values, keep: Mask, threshold: int, n_tied: int, out: Mask) -> None:
     """Prune what is below the threshold and the first `n_tied` that equal it."""
     bits = values.view(np.uint32)
@@ -181,7 +181,7 @@ def _keep_above(values: Values, keep: Mask, threshold: int, n_tied: int, out: Ma
         out[i] = kept
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _lamp(magnitudes: Values) -> None:
     """Sum the squares from the largest down; arguments are checked by the caller."""
     total = 0.0

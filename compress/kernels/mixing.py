@@ -18,8 +18,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from compress.kernels.compiled import compiled
 
 Levels = NDArray[np.uint16]
 Bytes = NDArray[np.uint8]
@@ -142,7 +143,7 @@ def _is_finished(coder: Ints, data: Bytes) -> bool:
     return end == len(data) and bool((tail[at:end] == data[at:]).all())
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _finish(coder: Ints, out: Bytes) -> Number:
     """Write the fewest bytes that tell the interval, zeros behind them; return the end, or -1."""
     at = coder[_AT]
@@ -158,7 +159,7 @@ def _finish(coder: Ints, out: Bytes) -> Number:
     return -1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _class_of(size: Number) -> Number:
     """Return the class of a size: 0, 1, 2, 3, then two to an octave, 15 at most."""
     n_bits = np.int64(0)
@@ -169,12 +170,12 @@ def _class_of(size: Number) -> Number:
     return min(rest if n_bits == 0 else 2 * n_bits + rest, 15)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _sign(level: Number) -> Number:
     return 1 if level > 0 else (2 if level < 0 else 0)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _levels(
     codes: Levels,
     zero: Number,
@@ -224,7 +225,7 @@ def _levels(
     return bool(coder[_AT] <= data.shape[0])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _level(
     level: Number,
     model: Model,
@@ -254,7 +255,7 @@ def _level(
     return -prefix if negative else prefix
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _mixed(
     bit: Number,
     decision: Number,
@@ -283,7 +284,7 @@ def _mixed(
     return bit
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _moved(chance: Number, bit: Number, seen: Number) -> Number:
     """Return a counter's chance after one more bit."""
     if bit:
@@ -291,7 +292,7 @@ def _moved(chance: Number, bit: Number, seen: Number) -> Number:
     return chance - ((chance * _RATE[seen]) >> 16)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _code(bit: Number, chance: Number, coder: Ints, data: Bytes, decodes: Number) -> Number:
     """Narrow the interval by a bit of a chance; write or read the bytes that are settled."""
     low, high = coder[_LOW], coder[_HIGH]
@@ -316,7 +317,7 @@ def _code(bit: Number, chance: Number, coder: Ints, data: Bytes, decodes: Number
     return bit
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _rising(items: Ints, n_bits: Number, coder: Ints, data: Bytes, decodes: Number) -> Number:
     """Code the steps of ascending numbers; False where they do not fit."""
     chance = np.full(_MAX_CHANGES, 1 << 15, np.uint16)

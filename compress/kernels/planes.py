@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compress.kernels.compiled import compiled
 from compress.kernels.distinct import read_only
 
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
@@ -63,7 +63,7 @@ def _rotated(items: Items, n_bits: int) -> Items:
     return whole
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _join_4(a: Bytes, b: Bytes, c: Bytes, d: Bytes, turned: bool, out: Items) -> None:
     for i in range(out.shape[0]):
         item = (

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from compress.errors import DataError, require
+from compress.kernels.compiled import compiled
 
 Values = NDArray[np.float32]
 Number = Any  # a scalar of a compiled function
@@ -179,7 +179,7 @@ def _rounded(
     return single, cheapest
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _assign(
     values: Values,
     importance: Values,
@@ -210,7 +210,7 @@ def _assign(
     return masses, moments, counts
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _compensate(
     values: Values,
     importance: Values,
@@ -238,13 +238,13 @@ def _compensate(
                     _take_out(values[row, i + 1 :], factor[i, i + 1 :], error)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _take_out(values: Values, shares: Values, error: np.float32) -> None:
     for j in range(values.shape[0]):  # slices: with two indices it is five times as slow
         values[j] -= error * shares[j]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _cheapest(
     value: Number,
     weight: Number,

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from compress.kernels.compiled import compiled
 
 Items = NDArray[Any]  # unsigned integers of 1, 2, 4 or 8 bytes
 Positions = NDArray[np.int64]
@@ -39,7 +40,7 @@ def to_gaps(positions: Positions, bits: int) -> NDArray[np.uint16]:
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count_gaps(positions: Positions, filler: int, counts: NDArray[np.int64]) -> None:
     before = np.int64(-1)
     for position in positions:
@@ -49,7 +50,7 @@ def _count_gaps(positions: Positions, filler: int, counts: NDArray[np.int64]) ->
         before = position
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _write_gaps(positions: Positions, filler: int, out: NDArray[np.uint16]) -> None:
     before, at = np.int64(-1), 0
     for position in positions:
@@ -62,7 +63,7 @@ def _write_gaps(positions: Positions, filler: int, out: NDArray[np.uint16]) -> N
         before = position
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def put_gaps(
     gaps: Symbols, filler: int, values: Items, rows: int, columns: int, out: Items
 ) -> bool:
@@ -86,7 +87,7 @@ def put_gaps(
     return bool(n_put == values.shape[0] and (gaps.shape[0] == 0 or gaps[-1] != filler))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def put_mask(mask: NDArray[np.uint8], values: Items, rows: int, columns: int, out: Items) -> None:
     """Put `values` where the bits of `mask`, lowest first, are set; it has one for each value."""
     n_put = 0
@@ -100,7 +101,7 @@ def put_mask(mask: NDArray[np.uint8], values: Items, rows: int, columns: int, ou
                 n_put += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def take_codes(codebook: Items, codes: Symbols, out: Items) -> None:
     """Write the codebook's item of each code to `out`."""
     for i in range(codes.shape[0]):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from typing_extensions import assert_never
 
 from compress.constraints import Constraints, Mask, Shared, constraints_of
 from compress.errors import SettingsError

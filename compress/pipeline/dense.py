@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from compress import files
+from compress import files, places
 from compress.errors import DataError, OutputError, SettingsError
 from compress.pipeline import published
 from compress.pipeline.subject import Data, Subject
@@ -97,8 +96,7 @@ def baseline_file(subject: Subject, data: Data, settings: TrainSettings, seed: i
         "torch": [torch.__version__, torch.backends.cpu.get_cpu_capability()],
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    cache = os.environ.get("COMPRESS_CACHE") or Path.home() / ".cache" / "compress"
-    return Path(cache) / "models" / f"{subject.name}-{data.task.name}-{digest[:16]}.safetensors"
+    return places.cache() / "models" / f"{subject.name}-{data.task.name}-{digest[:16]}.safetensors"
 
 
 def trained(file: Path, model: nn.Module, train: Callable[[], object]) -> None:

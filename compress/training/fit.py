@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
+from typing_extensions import assert_never
 
 from compress.constraints import constraints_of
 from compress.errors import MissingExtraError, SettingsError, require

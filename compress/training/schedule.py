@@ -7,10 +7,10 @@ arXiv:1706.02677, sec. 2.2 (warm-up).
 from __future__ import annotations
 
 import math
-from typing import assert_never
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from typing_extensions import assert_never
 
 from compress.training.settings import TrainSettings
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from typing_extensions import Doc
 
 from compress.errors import require
 
@@ -12,17 +14,23 @@ from compress.errors import require
 class TrainSettings:
     """How a network is trained or fine-tuned."""
 
-    epochs: int  #: passes over the training part, at least 1
-    batch: int = 256  #: samples a step, over all processes together, at least 1
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"  #: sgd has Nesterov momentum
-    lr: float = 0.1  #: learning rate at its highest, above 0
-    momentum: float = 0.9  #: of sgd; the first beta of adam and adamw; in [0, 1)
-    weight_decay: float = 5e-4  #: L2 penalty (decoupled for adamw), at least 0
-    schedule: Literal["cosine", "constant"] = "cosine"  #: learning rate after the warm-up
-    warmup_epochs: float = 0.0  #: linear rise of the learning rate, in [0, epochs]
-    label_smoothing: float = 0.0  #: share of the target spread over all classes, in [0, 1)
-    augment: float = 0.0  #: strength: factor on the task's augmentation, 0 is off
-    patience: int | None = None  #: stop after so many epochs without a better validation accuracy
+    epochs: Annotated[int, Doc("passes over the training part, at least 1")]
+    batch: Annotated[int, Doc("samples a step, over all processes together, at least 1")] = 256
+    optimizer: Annotated[Literal["sgd", "adam", "adamw"], Doc("sgd has Nesterov momentum")] = "sgd"
+    lr: Annotated[float, Doc("learning rate at its highest, above 0")] = 0.1
+    momentum: Annotated[float, Doc("of sgd; the first beta of adam and adamw; in [0, 1)")] = 0.9
+    weight_decay: Annotated[float, Doc("L2 penalty (decoupled for adamw), at least 0")] = 5e-4
+    schedule: Annotated[Literal["cosine", "constant"], Doc("learning rate after the warm-up")] = (
+        "cosine"
+    )
+    warmup_epochs: Annotated[float, Doc("linear rise of the learning rate, in [0, epochs]")] = 0.0
+    label_smoothing: Annotated[
+        float, Doc("share of the target spread over all classes, in [0, 1)")
+    ] = 0.0
+    augment: Annotated[float, Doc("strength: factor on the task's augmentation, 0 is off")] = 0.0
+    patience: Annotated[
+        int | None, Doc("stop after so many epochs without a better validation accuracy")
+    ] = None
 
     def __post_init__(self) -> None:
         require(self.epochs >= 1, "epochs", "at least 1", self.epochs)

@@ -8,10 +8,9 @@ Source: Zoph et al. 2018, arXiv:1707.07012, sec. 3 and appendix A.4.
 
 from __future__ import annotations
 
-from typing import assert_never
-
 import torch
 from torch import Tensor, nn
+from typing_extensions import assert_never
 
 from zoo.genotypes import Genotype, Operation, Wiring
 

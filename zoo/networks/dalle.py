@@ -11,11 +11,12 @@ Source: Ramesh et al. 2021, arXiv:2102.12092, section 2.2 and appendix B.
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import assert_never
 
 TEXT_VOCABULARY, IMAGE_VOCABULARY = 16_384, 8_192
 TEXT_LENGTH, SIDE = 256, 32

@@ -17,11 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, assert_never
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from typing_extensions import assert_never
 
 from zoo.errors import ZooError
 from zoo.tasks.task import Indices, Part, Pixels, Recipe, image_input
