@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import tomllib
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
