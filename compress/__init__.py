@@ -8,12 +8,17 @@ session = compress.runtime.load("model.safetensors")
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compress.errors import CompressError
+
+# ONNX Runtime, from 1.29 on, writes a device's number into the home and calls its maker. It reads
+# this when it is imported, by us or by a library that we use: here is what they all pass.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from compress import runtime

@@ -167,6 +167,13 @@ def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
         tensor.external_data.add(key=key, value=str(value))
 
 
+def take_in(tensor: TensorProto, data: bytes) -> None:
+    """Make a tensor hold the data that it referred to."""
+    tensor.ClearField("external_data")
+    tensor.ClearField("data_location")
+    tensor.raw_data = data
+
+
 def missing(tensor: TensorProto) -> Layout | None:
     """Return the layout of a tensor whose data was taken; None where nothing is missing."""
     if tensor.data_location == tensor.EXTERNAL:

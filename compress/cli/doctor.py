@@ -83,8 +83,9 @@ def _version(package: str) -> str | None:
 
 
 def _providers() -> list[Any]:
+    from compress.runtime import ort
+
     try:
-        import onnxruntime
+        return list(ort.module().get_available_providers())
     except ImportError:  # missing, or built for another machine
         return []
-    return list(onnxruntime.get_available_providers())

@@ -3,16 +3,16 @@
 Each large tensor is decoded straight into a file in memory (or, where there is no such place, in
 the temporary folder), which ONNX Runtime maps and uses in place. The files lose their names as soon
 as the session stands; the memory of each goes when the session no longer uses it.
+
+ONNX Runtime reads some tensors before it maps any (a shape, a scale that decides one), and which
+depends on the operator. Where it refuses the files, the tensors stand in the graph.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,23 +25,19 @@ from compress.artifact.model import Layout
 from compress.artifact.values import Items
 from compress.errors import DataError, FormatError, OutputError, require
 from compress.preprocess import Preprocessing
+from compress.runtime import ort
+from compress.runtime.folder import places, temporary
+from compress.runtime.inputs import Value, fitted
 
 if TYPE_CHECKING:
     import onnxruntime
+    from onnx import TensorProto
 
 _MAX_THREADS = 1024
-_MAX_REASON = 300  # characters of ONNX Runtime's message
 _INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
-_SHARED_MEMORY = Path("/dev/shm")  # Linux's file system in memory
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An input or output of a network."""
-
-    name: str
-    type: str  #: ONNX Runtime's name, as in "tensor(float)"
-    shape: tuple[int | str | None, ...]  #: a name or None where any size goes
+_MAX_GRAPH = 1 << 30  # bytes that go into the graph where files are refused; protobuf ends at 2 GiB
+_FACTS = "compress"  # names the facts of a plain ONNX file of ours, among its metadata
+_MAX_FACTS = 1 << 20  # characters of JSON
 
 
 class Session:
@@ -49,9 +45,28 @@ class Session:
 
     def __init__(self, session: onnxruntime.InferenceSession, metadata: Mapping[str, Any]) -> None:
         self._session = session
-        self.metadata = metadata
-        self.inputs = tuple(map(_value, session.get_inputs()))
-        self.outputs = tuple(map(_value, session.get_outputs()))
+        self._metadata = metadata
+        self._inputs = tuple(map(_value, session.get_inputs()))
+        self._outputs = tuple(map(_value, session.get_outputs()))
+        self._overridable = tuple(map(_value, session.get_overridable_initializers()))
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """What `run` must be given, in the network's order."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """What `run` returns, in the network's order."""
+        return self._outputs
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What else the file tells: model, task, labels, preprocessing, metrics.
+
+        A plain .onnx file tells its model's name, and more only where `compress run` wrote it.
+        """
+        return self._metadata
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -69,16 +84,21 @@ class Session:
             raise DataError("the file does not tell how an image becomes its input; give an .npy")
         return Preprocessing.from_json(stored)
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Run the network on named inputs and return its outputs by name.
+
+        Args:
+            inputs: arrays, or what numpy makes one of. Byte order and layout are free; a type is
+                converted where each value keeps its meaning (float64 to float32, int64 to int32).
 
         Raises:
             DataError: when the inputs do not fit the network.
         """
+        arrays = fitted(inputs, self._inputs, self._overridable)
         try:
-            outputs = self._session.run(None, dict(inputs))
+            outputs = self._session.run(None, arrays, ort.run_options())
         except Exception as error:  # ONNX Runtime's errors share no public base
-            raise DataError(f"the network refuses its input: {_reason(error)}") from error
+            raise DataError(f"the network refuses its input: {ort.reason(error)}") from error
         return dict(zip((value.name for value in self.outputs), outputs, strict=True))
 
 
@@ -112,27 +132,48 @@ def load(
         f"in [1, {_MAX_THREADS}]",
         threads,
     )
-    options = _options(threads, prepack=prepack)
+    options = ort.options(threads, prepack=prepack)
+    chosen = ort.known(providers)
     if path.suffix == ".onnx":
         if not path.is_file():
             raise DataError(f"{path} is not a file")
-        session = _create(path, path, options, providers)
-        return Session(session, {"model": session.get_modelmeta().graph_name})
+        session = _create(path, path, options, chosen)
+        return Session(session, _told(session))
     found = archive.read(path, check=check)
     if not found.graph.graph.node:
         raise FormatError(f"{path} holds weights and no network; unpack gives them back")
-    try:
-        with tempfile.TemporaryDirectory(prefix="compress-", dir=_place(found)) as folder:
-            graph = Path(folder) / "graph.onnx"
-            _lay_out(found, graph)
-            session = _create(path, graph, options, providers)
-    except OSError as error:
-        raise OutputError(f"no room for the weights of {path}: {error}") from error
+    candidates = places(sum(layout.n_bytes for layout, _ in found.tensors))
+    for place in candidates:
+        try:
+            with temporary(place) as beside:
+                session = _opened(found, beside / "graph.onnx", options, chosen)
+            break
+        except OSError as error:
+            if place == candidates[-1]:
+                raise OutputError(f"no room for the weights of {path}: {error}") from error
+            found = archive.read(path, check=False)  # the other one's graph refers to its files
     return Session(session, found.container.metadata)
 
 
-def _lay_out(found: Archive, graph: Path) -> None:
-    """Write the graph, and beside it the large tensors, each decoded into a file of its own."""
+def _opened(
+    found: Archive, graph: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
+) -> onnxruntime.InferenceSession:
+    """Lay the network out beside `graph` and open it."""
+    path = found.container.path
+    beside = _lay_out(found, graph)
+    _write(found, graph)
+    try:
+        return _create(path, graph, options, providers)
+    except FormatError:
+        if not beside:
+            raise
+    _take_in(beside, graph)
+    _write(found, graph)
+    return _create(path, graph, options, providers)
+
+
+def _lay_out(found: Archive, graph: Path) -> dict[int, TensorProto]:
+    """Decode small tensors into the graph, and large ones into files beside it, named by number."""
     initializers = {id(tensor): tensor for tensor in found.graph.graph.initializer}
     empty = [t for t in model.tensors(found.graph) if model.missing(t) is not None]
     apart = {
@@ -153,7 +194,29 @@ def _lay_out(found: Archive, graph: Path) -> None:
         model.refer(empty[index], str(index), 0, found.tensors[index][0].n_bytes)
     for index, items in inline.items():
         model.put_data(empty[index], items.tobytes())
-    graph.write_bytes(found.graph.SerializeToString())
+    return {index: empty[index] for index in apart}
+
+
+def _take_in(beside: Mapping[int, TensorProto], graph: Path) -> None:
+    """Take tensors from their files into the graph, the smallest first, as many as it holds."""
+    room = _MAX_GRAPH
+    files = {graph.with_name(str(index)): tensor for index, tensor in beside.items()}
+    for file, tensor in sorted(files.items(), key=lambda item: item[0].stat().st_size):
+        room -= file.stat().st_size
+        if room < 0:
+            break
+        model.take_in(tensor, file.read_bytes())
+        file.unlink()
+
+
+def _write(found: Archive, graph: Path) -> None:
+    try:
+        data = found.graph.SerializeToString()
+    except Exception as error:  # protobuf's, which its versions do not agree on
+        raise FormatError(
+            f"{found.container.path} holds 2 GiB or more within its graph; unpack gives it back"
+        ) from error
+    graph.write_bytes(data)
 
 
 def _mapped(path: Path, layout: Layout) -> Items:
@@ -171,42 +234,25 @@ def _allocate(file: int, n_bytes: int) -> None:
         os.ftruncate(file, n_bytes)
 
 
-def _place(found: Archive) -> Path | None:
-    """Return the folder in memory if the weights fit there, else None: the temporary folder."""
-    needed = sum(layout.n_bytes for layout, _ in found.tensors)
-    if not os.access(_SHARED_MEMORY, os.W_OK):
-        return None
-    return _SHARED_MEMORY if shutil.disk_usage(_SHARED_MEMORY).free > 2 * needed else None
-
-
-def _options(threads: int | None, *, prepack: bool) -> onnxruntime.SessionOptions:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors are raised; warnings are not the user's to mend
-    if not prepack:
-        options.add_session_config_entry("session.disable_prepacking", "1")
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return options
-
-
 def _create(
     path: Path, graph: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
 ) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
     try:
-        return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
+        return ort.module().InferenceSession(str(graph), options, providers=list(providers))
     except Exception as error:  # ONNX Runtime's errors share no public base
-        raise FormatError(f"{path} is no network for ONNX Runtime: {_reason(error)}") from error
+        told = ort.reason(error).replace(str(graph), str(path))
+        raise FormatError(f"{path} is no network for ONNX Runtime: {told}") from error
 
 
-def _reason(error: Exception) -> str:
-    """Return ONNX Runtime's message in one line, without codes and places in its source."""
-    line = " ".join(str(error).split()) or type(error).__name__
-    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)
-    return re.sub(r"\S+\.(cc|h):\d+ \S+( \S+\([^)]*\))? ?", "", line)[:_MAX_REASON]
+def _told(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    """Return what a plain ONNX file tells of itself; facts that are not ours are left alone."""
+    told = session.get_modelmeta()
+    text = told.custom_metadata_map.get(_FACTS, "")
+    try:
+        facts = json.loads(text) if len(text) <= _MAX_FACTS else None
+    except (ValueError, RecursionError):
+        facts = None
+    return {"model": told.graph_name, **(facts if isinstance(facts, dict) else {})}
 
 
 def _value(value: onnxruntime.NodeArg) -> Value:

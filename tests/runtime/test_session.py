@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import namedtuple
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from compress import runtime
 from compress.artifact import archive, container, convert
-from compress.errors import DataError, FormatError, OutputError
-from compress.runtime import session
+from compress.errors import DataError, FormatError, OutputError, SettingsError
+from compress.runtime import folder, session
 
 RNG = np.random.default_rng(0)
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -160,15 +161,24 @@ def packed(path, onnx_model, metadata=None):
     return path
 
 
-def leftovers(folder=Path("/dev/shm")):
-    return [path for path in folder.iterdir() if path.name.startswith("compress-")]
+@pytest.fixture(autouse=True)
+def memory(tmp_path, monkeypatch):
+    """A place of the test's own instead of the one that all processes share."""
+    place = tmp_path / "memory"
+    place.mkdir()
+    monkeypatch.setattr(folder, "_SHARED_MEMORY", place)
+    return place
+
+
+def leftovers(place):
+    return [path for path in place.iterdir() if path.name.startswith("compress-")]
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("place", ["memory", "no memory"])
-def test_outputs_are_those_of_the_unpacked_model(tmp_path, name, place, monkeypatch):
+def test_outputs_are_those_of_the_unpacked_model(tmp_path, memory, name, place, monkeypatch):
     if place == "no memory":
-        monkeypatch.setattr(session, "_SHARED_MEMORY", tmp_path / "none")
+        monkeypatch.setattr(folder, "_SHARED_MEMORY", tmp_path / "none")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = packed(tmp_path / "net.safetensors", MODELS[name]())
     plain = convert.unpack(path)
@@ -177,7 +187,7 @@ def test_outputs_are_those_of_the_unpacked_model(tmp_path, name, place, monkeypa
     outputs = net.run(INPUTS[name])
     assert [output.tobytes() for output in outputs.values()] == [e.tobytes() for e in expected]
     assert list(outputs) == [output.name for output in net.outputs]
-    assert leftovers() == leftovers(tmp_path) == []
+    assert leftovers(memory) == leftovers(tmp_path) == []
     again = runtime.load(plain, prepack=True).run(INPUTS[name])
     assert [output.tobytes() for output in again.values()] == [e.tobytes() for e in expected]
 
@@ -220,14 +230,16 @@ def test_what_a_session_tells(tmp_path):
         {"wrong": floats(1, 64)},
         {"x": floats(1, 64), "more": floats(1)},
         {"x": floats(1, 63)},
-        {"x": np.zeros((1, 64))},
+        {"x": np.zeros((1, 64), np.complex64)},
         {"x": None},
     ],
 )
-def test_inputs_that_do_not_fit(tmp_path, inputs):
+def test_inputs_that_do_not_fit(tmp_path, inputs, capfd):
+    """One error names the input; ONNX Runtime itself prints nothing."""
     net = runtime.load(packed(tmp_path / "a", mlp()))
-    with pytest.raises(DataError, match="the network refuses its input"):
+    with pytest.raises(DataError, match=r"input:? '?(x|wrong|more)"):
         net.run(inputs)
+    assert capfd.readouterr().err == ""
     assert net.run(INPUTS["mlp"])["y"].shape == (7, 3)
 
 
@@ -237,7 +249,7 @@ def test_a_size_that_does_not_fit_is_told(tmp_path):
         net.run({"x": floats(1, 63)})
 
 
-def test_a_graph_that_does_not_run(tmp_path):
+def test_a_graph_that_does_not_run(tmp_path, memory):
     onnx_model = mlp()
     onnx_model.graph.node[0].op_type = "Nonsense"
     with pytest.raises(FormatError, match="a is no network for ONNX Runtime"):
@@ -245,7 +257,7 @@ def test_a_graph_that_does_not_run(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"\xff" * 9)
     with pytest.raises(FormatError, match=r"a\.onnx is no network"):
         runtime.load(tmp_path / "a.onnx")
-    assert leftovers() == []
+    assert leftovers(memory) == []
 
 
 def test_files_that_are_not_there(tmp_path):
@@ -254,7 +266,56 @@ def test_files_that_are_not_there(tmp_path):
             runtime.load(str(tmp_path / name))
 
 
-def test_damage_is_a_format_error_wherever_it_is(tmp_path):
+def test_memory_that_fills_up_gives_way_to_the_disk(tmp_path, monkeypatch):
+    """Whether the weights or the graph found no room; the other place gets all of it."""
+    path = packed(tmp_path / "a", mlp())
+    expected = runtime.load(path).run(INPUTS["mlp"])["y"]
+    for part in ("_allocate", "_write"):
+        real, calls = getattr(session, part), []
+
+        def full(*given, real=real, calls=calls):
+            calls.append(given)
+            if len(calls) == 1:
+                raise OSError(28, "No space left on device")
+            return real(*given)
+
+        monkeypatch.setattr(session, part, full)
+        memory, disk = tmp_path / f"memory{part}", tmp_path / f"disk{part}"
+        memory.mkdir()
+        disk.mkdir()
+        monkeypatch.setattr(session, "places", lambda n, found=(memory, disk): found)
+        np.testing.assert_array_equal(runtime.load(path).run(INPUTS["mlp"])["y"], expected)
+        assert len(calls) > 1
+        assert [*memory.iterdir(), *disk.iterdir()] == []
+
+
+def test_facts_of_a_plain_file(tmp_path):
+    """Those under our own key are told; what is not ours, or too large, is not looked at."""
+    facts = {"model": "mlp", "labels": ["a", "b", "c"]}
+    rows = [
+        (json.dumps(facts), facts),
+        ("[1]", {"model": "net"}),
+        ("{", {"model": "net"}),
+        ("[" * 100_000, {"model": "net"}),
+        (json.dumps({"labels": "x" * (1 << 20)}), {"model": "net"}),
+    ]
+    for text, expected in rows:
+        onnx_model = mlp()
+        helper.set_model_props(onnx_model, {"compress": text, "author": "somebody"})
+        (tmp_path / "a.onnx").write_bytes(onnx_model.SerializeToString())
+        assert runtime.load(tmp_path / "a.onnx").metadata == expected
+
+
+def test_providers_that_are_not_here(tmp_path):
+    """ONNX Runtime would warn and take the CPU; a list with the CPU in it asks for that."""
+    path = packed(tmp_path / "a", mlp())
+    both = runtime.load(path, providers=("NoExecutionProvider", "CPUExecutionProvider"))
+    assert both.providers == ("CPUExecutionProvider",)
+    with pytest.raises(SettingsError, match=r"providers must be some of .*CPUExecutionProvider"):
+        runtime.load(path, providers=("NoExecutionProvider",))
+
+
+def test_damage_is_a_format_error_wherever_it_is(tmp_path, memory):
     """With and without the checksum, also in a tensor that is decoded into the mapped file."""
     good = container.open_file(packed(tmp_path / "a", mlp()))
     own = [name for name in good.streams if ":" in name]
@@ -267,10 +328,10 @@ def test_damage_is_a_format_error_wherever_it_is(tmp_path):
             container.write(tmp_path / "b", {}, {n: d.tobytes() for n, d in streams.items()})
             with suppress(FormatError):
                 runtime.load(tmp_path / "b", threads=1)
-    assert leftovers() == []
+    assert leftovers(memory) == []
 
 
-def test_damage_in_a_large_tensor_names_it(tmp_path):
+def test_damage_in_a_large_tensor_names_it(tmp_path, memory):
     good = container.open_file(packed(tmp_path / "a", mlp()))
     streams = {name: data.tobytes() for name, data in good.streams.items()}
     (name,) = [name for name in streams if name.endswith(":w1")]
@@ -278,7 +339,7 @@ def test_damage_in_a_large_tensor_names_it(tmp_path):
     container.write(tmp_path / "b", {}, streams)
     with pytest.raises(FormatError, match="b: w1: "):
         runtime.load(tmp_path / "b")
-    assert leftovers() == []
+    assert leftovers(memory) == []
 
 
 def test_no_room_for_the_weights(tmp_path, monkeypatch):
@@ -286,23 +347,25 @@ def test_no_room_for_the_weights(tmp_path, monkeypatch):
     path = packed(tmp_path / "a", mlp())
     usage = namedtuple("usage", ["free"])
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(0))
-    assert session._place(archive.read(path)) is None
+    assert folder.places(1) == (Path(tempfile.gettempdir()),)
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
     with pytest.raises(OutputError, match="no room for the weights"):
         runtime.load(path)
 
 
-def test_a_full_disk(tmp_path):
+def test_a_full_disk(tmp_path, memory):
     """A limit on the size of files fails the weights' file as a full disk does."""
     code = (
-        "import resource, sys; from compress import runtime; from compress.errors import *\n"
+        "import resource, sys; from pathlib import Path; from compress import runtime\n"
+        "from compress.errors import OutputError; from compress.runtime import folder\n"
+        "folder._SHARED_MEMORY = Path(sys.argv[2])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))\n"
         "try: runtime.load(sys.argv[1])\n"
         "except OutputError as error: print(error)"
     )
     path = packed(tmp_path / "a", mlp())
-    assert "no room for the weights" in run(code, path)
-    assert leftovers() == []
+    assert "no room for the weights" in run(code, path, memory)
+    assert leftovers(memory) == []
 
 
 def run(code, *arguments):
