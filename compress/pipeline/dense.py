@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import PIL
 import safetensors
 import safetensors.torch
 import torch
@@ -21,6 +25,7 @@ from compress.pipeline.subject import Data, Subject
 from compress.recipe import Recipe
 from compress.training.settings import TrainSettings
 
+_VERSION = 2  # of how a baseline is trained: raised where its bits change
 _NAMED = ("pretrained", "random", "trained")
 Source = Literal["pretrained", "random", "trained"] | Path
 
@@ -80,23 +85,68 @@ def weights_file(path: Path, model: nn.Module) -> None:
         raise DataError(f"weights {path} do not fit the model: {what[:200]}") from error
 
 
-def baseline_file(subject: Subject, data: Data, settings: TrainSettings, seed: int) -> Path:
-    """Return where the trained baseline is kept: by content of all that decides it."""
+def baseline_file(
+    subject: Subject,
+    data: Data,
+    settings: TrainSettings,
+    seed: int,
+    *,
+    model: nn.Module,
+    device: torch.device,
+) -> Path:
+    """Return where the trained baseline is kept: by content of all that decides it.
+
+    Args:
+        subject: the network's name.
+        data: with a part to train on; what its images hold counts, not where they lie.
+        settings: of the training.
+        seed: of the training.
+        model: the network as it is before the training.
+        device: where it is trained.
+    """
     assert data.train is not None
     content = {
         "model": subject.name,
+        "network": _digest_of(model, data),
         "task": data.task.name,
-        "classes": len(data.classes),
+        "classes": data.classes,
         "settings": asdict(settings),
         "augmentation": dict(data.task.augmentation),
         "preprocessing": data.preprocessing.to_json(),
-        "labels": hashlib.sha256(data.train.labels.tobytes()).hexdigest(),
+        "samples": [part and part.digest() for part in (data.train, data.validation)],
         "seed": seed,
-        # Floats are summed in another order on another processor.
-        "torch": [torch.__version__, torch.backends.cpu.get_cpu_capability()],
+        "machine": _machine(device),
+        "versions": [_VERSION, torch.__version__, np.__version__, PIL.__version__],
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return places.cache() / "models" / f"{subject.name}-{data.task.name}-{digest[:16]}.safetensors"
+
+
+def _digest_of(model: nn.Module, data: Data) -> str:
+    """Digest a network's weights and layers, and what it makes of a sample.
+
+    The last tells apart what only the code of a forward pass does.
+    """
+    assert data.train is not None
+    digest = hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", repr(model)).encode())
+    training = model.training
+    with torch.inference_mode():
+        sample = torch.from_numpy(data.preprocessing(data.train.images([0])))
+        answer = model.eval().cpu()(sample)
+    model.train(training)
+    for name, held in [*model.state_dict().items(), ("", answer)]:
+        array = np.ascontiguousarray(held.numpy())
+        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _machine(device: torch.device) -> list[object]:
+    """Return what decides in which order floats are summed."""
+    processes = os.environ.get("WORLD_SIZE", "1")  # of torchrun
+    if device.type == "cuda":
+        return [processes, torch.cuda.get_device_name(device)]
+    return [processes, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]
 
 
 def trained(file: Path, model: nn.Module, train: Callable[[], object]) -> None:

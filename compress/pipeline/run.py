@@ -318,7 +318,9 @@ class _Run:
                 "use --weights pretrained|random|FILE"
             )
         settings = self.recipe.baseline or _train_settings(data, "baseline", self.subject.name)
-        file = dense.baseline_file(self.subject, data, settings, self.recipe.seed)
+        file = dense.baseline_file(
+            self.subject, data, settings, self.recipe.seed, model=model, device=self.device
+        )
         dense.trained(file, model, lambda: self._fit("dense", model, settings, None))
 
     def _training(

@@ -23,6 +23,9 @@ class Samples(Protocol):
     def __len__(self) -> int:
         """Return the number of images."""
 
+    def digest(self) -> str:
+        """Return a digest of the content, in its order: of each image and its class."""
+
     def images(self, indices: Indices) -> Sequence[NDArray[np.uint8] | Image.Image]:
         """Return some images: arrays `(height, width)` or `(height, width, 3)`, or Pillow's."""
 

@@ -189,6 +189,20 @@ def test_checkpoint_of_another_training(run: Run, model: nn.Module, tmp_path: Pa
         run(copy.deepcopy(model), checkpoint=path, seed=6)
 
 
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_checkpoint_of_other_pictures(
+    run: Run, model: nn.Module, train: Arrays, validation: Arrays, part: str, tmp_path: Path
+) -> None:
+    """As many, of the same classes."""
+    path = tmp_path / "fit.safetensors"
+    run(copy.deepcopy(model), checkpoint=path)
+    given = train if part == "train" else validation
+    pixels = given.pixels.copy()
+    pixels[-1, 0, 0] ^= 1
+    with pytest.raises(DataError, match="with other settings, data or network"):
+        run(copy.deepcopy(model), checkpoint=path, **{part: Arrays(pixels, given.labels)})
+
+
 def test_damaged_checkpoint(run: Run, model: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "fit.safetensors"
     run(copy.deepcopy(model), checkpoint=path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ class Samples(Protocol):
 
     def __len__(self) -> int:
         """Return the number of images."""
+
+    def digest(self) -> str:
+        """Return a digest of the content, in its order: of each image and its class."""
 
     def images(self, indices: Indices) -> Sequence[Pixels | Image.Image]:
         """Return some images: arrays `(height, width)` or `(height, width, 3)`, or Pillow's."""
@@ -71,6 +75,14 @@ class Arrays:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
+
+    def digest(self) -> str:
+        """Digest pixels and labels."""
+        digest = hashlib.sha256()
+        for array in (self.pixels, self.labels):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def images(self, indices: Indices) -> list[Pixels | Image.Image]:
         """Return some images, each of shape `(height, width)`."""

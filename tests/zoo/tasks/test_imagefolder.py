@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,36 @@ def test_order_labels_and_split(tmp_path: Path) -> None:
     assert test.labels.tolist() == [0, 0, 1]
     assert [image.getpixel((0, 0)) for image in test.images([1, 0])] == [(1, 0, 0), (0, 0, 0)]  # type: ignore[union-attr]
     assert TASK.classes(tmp_path) == ("ant", "bee")
+
+
+def test_digest_is_of_content_and_classes(tmp_path: Path) -> None:
+    _fill(tmp_path / "a" / "test", ant=2, bee=2)
+
+    def digest(root: str) -> str:
+        samples = TASK.load("test", tmp_path / root)
+        assert samples is not None
+        return samples.digest()
+
+    first = digest("a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "b/test/ant/00.png").touch()
+    assert digest("b") == first  # neither place nor time
+    (tmp_path / "b/test/ant/00.png").rename(tmp_path / "b/test/bee/00b.png")
+    moved = digest("b")
+    assert moved != first
+    data = bytearray((tmp_path / "a/test/bee/01.png").read_bytes())
+    data[-20] ^= 1  # of the same length
+    (tmp_path / "a/test/bee/01.png").write_bytes(data)
+    assert digest("a") not in (first, moved)
+
+
+def test_digest_of_a_file_that_went_away(tmp_path: Path) -> None:
+    _fill(tmp_path / "test", ant=1)
+    samples = TASK.load("test", tmp_path)
+    assert samples is not None
+    (tmp_path / "test/ant/00.png").unlink()
+    with pytest.raises(ZooError, match=r"00\.png cannot be read: No such file"):
+        samples.digest()
 
 
 def test_table_gives_names_and_numbers(tmp_path: Path) -> None:
