@@ -1,9 +1,9 @@
 """Compress a named network to a file that ships, and load it without torch.
 
 report = compress.run({"model": "lenet-5", "task": "mnist", "prune": 0.92, "quantize": "5bit"})
-compress.pack("model.onnx", "model.safetensors")
-compress.unpack("model.safetensors", "model.onnx")
-session = compress.runtime.load("model.safetensors")
+compress.pack("model.onnx", "model.packed.safetensors")
+compress.unpack("model.packed.safetensors", "again.onnx")
+session = compress.runtime.load("model.packed.safetensors")
 """
 
 from __future__ import annotations
@@ -53,18 +53,30 @@ def run(
     return run_stages(chosen, names.subject(chosen), folder, resume=resume)
 
 
-def pack(source: Path | str, target: Path | str) -> None:
-    """Pack an ONNX model, or a safetensors file of weights, losslessly."""
+def pack(source: Path | str, target: Path | str, *, force: bool = False) -> None:
+    """Pack an ONNX model, or a safetensors file of weights, losslessly.
+
+    Args:
+        source: the model.
+        target: the compressed file; an earlier one gives way.
+        force: let any file that is there give way.
+    """
     from compress.artifact import convert
 
-    convert.pack(Path(source), Path(target))
+    convert.pack(Path(source), Path(target), force=force)
 
 
-def unpack(source: Path | str, target: Path | str | None = None) -> Path:
-    """Write the model that a compressed file holds, bit for bit, and return where."""
+def unpack(source: Path | str, target: Path | str | None = None, *, force: bool = False) -> Path:
+    """Write the model that a compressed file holds, bit for bit, and return where.
+
+    Args:
+        source: the compressed file.
+        target: the model, by default NAME.unpacked.onnx or NAME.unpacked.safetensors beside it.
+        force: let a file that is there give way, even if its bytes are others.
+    """
     from compress.artifact import convert
 
-    return convert.unpack(Path(source), None if target is None else Path(target))
+    return convert.unpack(Path(source), None if target is None else Path(target), force=force)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)

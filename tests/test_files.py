@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -10,8 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from compress import files
 from compress.errors import OutputError
-from compress.files import require_writable, write_bytes, write_text, writing
+from compress.files import (
+    Target,
+    anything,
+    guard,
+    nothing,
+    require_writable,
+    write_bytes,
+    write_text,
+    writing,
+    writing_all,
+)
 
 
 def names(folder):
@@ -43,18 +55,153 @@ def test_permissions_hold_from_the_start(tmp_path):
 
 
 def test_what_is_there_can_be_kept(tmp_path):
-    with writing(tmp_path / "a", replace=False) as stream:
-        stream.write(b"old")
-    with pytest.raises(OutputError, match="there already"), writing(tmp_path / "a", replace=False):
-        pass
-    with (
-        pytest.raises(OutputError, match="File exists"),
-        writing(tmp_path / "b", replace=False),
-    ):
+    write_bytes(tmp_path / "a", b"old", over=nothing)
+    with pytest.raises(OutputError, match=r"another file of 3 bytes is there; .* or --force"):
+        write_bytes(tmp_path / "a", b"new", over=nothing)
+    with pytest.raises(OutputError, match="another file"), writing(tmp_path / "b", over=nothing):
         write_bytes(tmp_path / "b", b"came in the meantime")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert (tmp_path / "b").read_bytes() == b"came in the meantime"
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_an_empty_file_and_the_same_bytes_give_way_to_all(tmp_path):
+    for old in (b"", b"new"):
+        (tmp_path / "a").write_bytes(old)
+        write_bytes(tmp_path / "a", b"new", over=nothing)
+        assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_who_writes_says_what_gives_way(tmp_path):
+    def known(path):
+        return path.read_bytes().startswith(b"ours")
+
+    (tmp_path / "a").write_bytes(b"ours, 1")
+    write_bytes(tmp_path / "a", b"ours, 2", over=known)
+    (tmp_path / "a").write_bytes(b"theirs")
+    with pytest.raises(OutputError, match="another file"):
+        write_bytes(tmp_path / "a", b"ours, 3", over=known)
+    assert (tmp_path / "a").read_bytes() == b"theirs"
+
+
+def test_what_is_read_only_stays_unless_it_is_forced(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "a").chmod(0o444)
+    with pytest.raises(OutputError, match="read-only"):
+        write_bytes(tmp_path / "a", b"new", over=lambda path: True)
+    write_bytes(tmp_path / "a", b"new", over=anything)
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_bytes(tmp_path / "a", b"old", over=nothing)
+    with pytest.raises(OutputError, match="another file"):
+        write_bytes(tmp_path / "a", b"new", over=nothing)
+    with writing_all(Target(path=tmp_path / "a"), Target(path=tmp_path / "b")) as streams:
+        for stream in streams:
+            stream.write(b"new")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"new"
+    assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.parametrize("late", [0, 1])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_files_appear_together_or_not_at_all(tmp_path, late, old):
+    """Whichever of two cannot get its name, since a folder has it by then."""
+    paths = [tmp_path / "a", tmp_path / "b"]
+    if old is not None:
+        paths[1 - late].write_bytes(old)
+    with (  # noqa: PT012
+        pytest.raises(OutputError, match=f"cannot write {paths[late]}"),
+        writing_all(*(Target(path=path) for path in paths)) as streams,
+    ):
+        for stream in streams:
+            stream.write(b"new")
+        paths[late].mkdir()
+    paths[late].rmdir()
+    assert [path.read_bytes() for path in paths if path.exists()] == [old] * (old is not None)
+    assert names(tmp_path) == [paths[1 - late].name] * (old is not None)
+
+
+def test_a_guard_looks_before_the_work(tmp_path):
+    source, other = tmp_path / "source", tmp_path / "other"
+    source.write_bytes(b"source")
+    other.write_bytes(b"other")
+    (tmp_path / "link").symlink_to(source)
+    (tmp_path / "again").hardlink_to(source)
+    for target in (source, tmp_path / "link", tmp_path / "again"):
+        with pytest.raises(OutputError, match="would overwrite what is read"):
+            guard(target, sources=(other, source), over=anything)
+    with pytest.raises(OutputError, match="another file of 5 bytes"):
+        guard(other, sources=(source,), over=nothing)
+    guard(other, sources=(source,), over=anything)
+    guard(other, sources=(source,))  # its bytes may be the same
+    guard(tmp_path / "new" / "folder" / "a", over=nothing)
+    assert names(tmp_path) == ["again", "link", "other", "source"]
+
+
+def test_a_guard_tells_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe")
+    for target, said in (
+        (tmp_path, "it is a folder"),
+        (tmp_path / "pipe", "device or a pipe"),
+        (Path("/dev/null"), "device or a pipe"),
+        (tmp_path / "file" / "a", "Not a directory"),
+        (tmp_path / ("a" * 300), "name too long"),
+    ):
+        with pytest.raises(OutputError, match=said):
+            guard(target, over=nothing)
+
+
+def test_links_are_followed_before_it_is_asked_what_is_there(tmp_path):
+    (tmp_path / "weights").write_bytes(b"precious")
+    (tmp_path / "to").symlink_to(tmp_path / "weights")
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    with pytest.raises(OutputError, match=r"cannot write .*to: another file"):
+        write_bytes(tmp_path / "to", b"new", over=nothing)
+    write_bytes(tmp_path / "dangling", b"new", over=nothing)
+    assert (tmp_path / "none").read_bytes() == b"new"
+    assert (tmp_path / "weights").read_bytes() == b"precious"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from compress.files import writing
+with writing(Path(sys.argv[1])) as stream:
+    stream.write(bytes(1 << 16))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_cleared_and_what_a_live_one_writes_is_not(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a"], check=False)
+    assert killed.returncode < 0
+    assert len(names(tmp_path)) == 1
+    (tmp_path / ".0123456789abcdef.part").write_bytes(b"another program's")
+    with writing(tmp_path / "b") as alive:
+        alive.write(b"alive")
+        write_bytes(tmp_path / "c", b"")
+    assert names(tmp_path) == [".0123456789abcdef.part", "b", "c"]
+
+
+def test_without_locks_nothing_of_others_is_cleared(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)
+    left = tmp_path / f".compress-{'0' * 16}.part"
+    left.write_bytes(b"")
+    write_bytes(tmp_path / "a", b"a")
+    assert names(tmp_path) == [left.name, "a"]
+
+
+def test_folders_that_were_made_for_nothing_do_not_stay(tmp_path):
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path / "new" / "folder" / "a"):
+        raise KeyboardInterrupt
+    assert names(tmp_path) == []
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):

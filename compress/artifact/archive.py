@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from typing_extensions import assert_never
 
+from compress import files
 from compress.artifact import container, model, tensors, values
 from compress.artifact.container import Container, Streams
 from compress.artifact.model import Layout
@@ -152,6 +153,7 @@ def write(
     *,
     coder: Coder = "huffman",
     attached: Mapping[str, bytes] | None = None,
+    over: files.Over = files.anything,
 ) -> None:
     """Pack a model; its tensors are emptied one by one on the way, so that memory shrinks.
 
@@ -161,6 +163,7 @@ def write(
         metadata: what else the file tells.
         coder: best takes mixed levels where they are smaller; they decode more slowly.
         attached: files that go with the model (a tokenizer), by name.
+        over: whether a file that is there may give way.
 
     Raises:
         FormatError: when a tensor has no data, or more is packed than a reader would allow.
@@ -189,7 +192,7 @@ def write(
         streams[name] = lzma.compress(data, **_LZMA)
         _require_readable(path, len(data), _graph_limit(len(streams[name])))
     _require_readable(path, n_decoded, _limit(sum(map(len, streams.values()))))
-    container.write(path, metadata, streams)
+    container.write(path, metadata, streams, over=over)
 
 
 def _coded(onnx_model: ModelProto, coder: Coder) -> Iterator[_Packed]:

@@ -19,6 +19,7 @@ from compress.errors import DataError, FormatError
 VERSION = 3  # of the format
 _KEY = "compress"  # the one metadata entry: its order in the file cannot vary
 _MAX_METADATA = 1 << 20  # bytes of JSON
+_MAX_HEADER = 100_000_000  # bytes: safetensors' own limit
 _SEALED = re.compile(r'(\{.*),"sha256":"([0-9a-f]{64})"\}', re.DOTALL)
 
 Streams = Mapping[str, NDArray[np.uint8]]
@@ -34,8 +35,20 @@ class Container:
     streams: Streams  #: by tensor name
 
 
-def write(path: Path, metadata: Mapping[str, Any], streams: Mapping[str, bytes]) -> None:
+def write(
+    path: Path,
+    metadata: Mapping[str, Any],
+    streams: Mapping[str, bytes],
+    *,
+    over: files.Over = files.anything,
+) -> None:
     """Write streams and metadata to `path`, whole or not at all; same input, same bytes.
+
+    Args:
+        path: of the file.
+        metadata: as JSON's types.
+        streams: by tensor name.
+        over: whether a file that is there may give way.
 
     Raises:
         FormatError: when the metadata are too large or have no JSON.
@@ -52,7 +65,19 @@ def write(path: Path, metadata: Mapping[str, Any], streams: Mapping[str, bytes])
         raise FormatError(f"the metadata of {path} cannot be JSON: {error}") from error
     if len(text.encode()) > _MAX_METADATA:
         raise FormatError(f"the metadata of {path} are larger than {_MAX_METADATA} bytes")
-    files.write_bytes(path, save(tensors, {_KEY: text}))
+    files.write_bytes(path, save(tensors, {_KEY: text}), over=over)
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file's header says that it is a compressed file; no more of it is read."""
+    try:
+        with path.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            header: Any = json.loads(stream.read(size)) if size <= _MAX_HEADER else None
+        facts = json.loads(header["__metadata__"][_KEY])
+        return type(facts["format"]) is int and isinstance(facts["sha256"], str)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return False
 
 
 def open_file(path: Path, *, check: bool = True) -> Container:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compress import files
-from compress.artifact import archive, model
+from compress.artifact import archive, container, model
 from compress.artifact.settings import Coder
-from compress.errors import DataError, FormatError, OutputError
+from compress.errors import DataError, FormatError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -40,6 +40,7 @@ def pack(
     *,
     coder: Coder = "huffman",
     attached: Mapping[str, bytes] | None = None,
+    force: bool = False,
 ) -> None:
     """Pack an ONNX model, or a safetensors file of weights, into a compressed file.
 
@@ -49,12 +50,14 @@ def pack(
         metadata: what else the file should tell, as JSON's types (preprocessing, metrics).
         coder: huffman, or best: smaller, and slower to decode.
         attached: files that go with the model (a tokenizer), by name.
+        force: let any file that is there give way, and not compressed files alone.
 
     Raises:
         DataError: when `source` cannot be read.
-        OutputError: when `target` cannot be written.
+        OutputError: when `target` cannot be written, or is another's file.
     """
-    _refuse_same(source, target)
+    over = files.anything if force else container.is_packed
+    files.guard(target, sources=(source,), over=over)
     match source.suffix:
         case ".onnx":
             packed = model.load_onnx(source)
@@ -64,32 +67,43 @@ def pack(
             raise DataError(f"{source} does not end in .onnx or .safetensors")
     name = os.fsencode(source.stem).decode(errors="replace")
     facts = {"model": name, **describe(packed), **(metadata or {})}
-    archive.write(target, packed, facts, coder=coder, attached=attached)
+    archive.write(target, packed, facts, coder=coder, attached=attached, over=over)
 
 
-def unpack(source: Path, target: Path | None = None) -> Path:
+def unpack(source: Path, target: Path | None = None, *, force: bool = False) -> Path:
     """Write the model that a compressed file holds, bit for bit, and return where.
 
     Args:
         source: a compressed file.
-        target: by default, `source` with the ending that fits what it holds.
+        target: by default, `unpacked` of `source` with the ending that fits what it holds.
+        force: let a file that is there give way, even if its bytes are others.
 
     Raises:
         FormatError: when `source` is not a compressed file.
-        OutputError: when `target` cannot be written.
+        OutputError: when `target` cannot be written, or is another's file.
     """
     found = archive.read(source)
     is_weights = found.graph.producer_name == _WEIGHTS and not found.graph.graph.node
     if target is None:
-        # A file of weights would take the compressed file's own name.
-        target = source.with_suffix(".weights.safetensors" if is_weights else ".onnx")
-    _refuse_same(source, target)
+        target = unpacked_beside(source, ".safetensors" if is_weights else ".onnx")
+    over = files.anything if force else files.nothing
+    files.guard(target, sources=(source,), over=files.anything if force else None)
     restored = archive.restore(found)
     if is_weights:
-        files.write_bytes(target, _weights(restored))
+        files.write_bytes(target, _weights(restored), over=over)
     else:
-        _save_onnx(restored, target, sum(layout.n_bytes for layout, _ in found.tensors))
+        _save_onnx(restored, target, sum(layout.n_bytes for layout, _ in found.tensors), over)
     return target
+
+
+def packed_beside(source: Path) -> Path:
+    """Return where the compressed file of a model goes unless it is told otherwise."""
+    return source.parent / f"{source.stem}.packed.safetensors"  # "." has no name to change
+
+
+def unpacked_beside(source: Path, ending: str) -> Path:
+    """Return where the model of a compressed file goes unless it is told otherwise."""
+    return source.parent / f"{source.stem.removesuffix('.packed')}.unpacked{ending}"
 
 
 def n_bytes(path: Path) -> int:
@@ -170,19 +184,14 @@ def _weights(restored: ModelProto) -> bytes:
         raise FormatError(f"the weights do not fit a safetensors file: {error}") from error
 
 
-def _save_onnx(restored: ModelProto, target: Path, n_bytes: int) -> None:
+def _save_onnx(restored: ModelProto, target: Path, n_bytes: int, over: files.Over) -> None:
     if n_bytes > _PROTOBUF_LIMIT:
         beside = target.with_name(f"{target.name}.data")
-        with files.writing(beside) as stream:
+        with files.writing(beside, over=over) as stream:
             for tensor in restored.graph.initializer:
                 data = tensor.raw_data
                 if len(data) >= _ALIGNMENT:
                     stream.seek(-(-stream.tell() // _ALIGNMENT) * _ALIGNMENT)
                     model.refer(tensor, beside.name, stream.tell(), len(data))
                     stream.write(data)
-    files.write_bytes(target, restored.SerializeToString())
-
-
-def _refuse_same(source: Path, target: Path) -> None:
-    if target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"{target} would overwrite what is read; choose another target")
+    files.write_bytes(target, restored.SerializeToString(), over=over)

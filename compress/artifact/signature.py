@@ -22,7 +22,6 @@ from compress.errors import (
     DataError,
     FormatError,
     MissingExtraError,
-    OutputError,
     SettingsError,
 )
 
@@ -33,6 +32,7 @@ PASSWORD = "COMPRESS_KEY_PASSWORD"  # where the command line finds the private k
 _MAX_PASSWORD = 1023  # bytes: the library's limit
 _PART = 1 << 20  # bytes of a model that are read at once
 _MAX_BYTES = 1 << 16  # of a key or a signature; what is behind them is not read
+_ENCRYPTED = b"ENCRYPTED"  # so PEM says it, in PKCS #8 and in the form before it
 _CURVE = "secp256r1"  # P-256
 
 
@@ -41,17 +41,25 @@ def beside(file: Path) -> Path:
     return Path(f"{file}.sig")  # "." has no name to change
 
 
-def make_keys(private: Path, public: Path, password: str | None = None) -> None:
-    """Write a new pair of keys; neither file may be there already.
+def make_keys(
+    private: Path, public: Path, password: str | None = None, *, force: bool = False
+) -> bool:
+    """Write a pair of keys, both or neither; return whether the private one is new.
+
+    A private key that stands alone, as a process leaves it that ends between the two, stays where
+    it is and gets its public half.
 
     Args:
         private: signs; readable by its owner alone, in PKCS #8.
         public: checks; goes to the devices.
         password: encrypts the private key; where there is none, it is written as it is.
+        force: let keys that are there give way. Nobody can sign with them any more.
 
     Raises:
+        DataError: when a private key that stands alone cannot be read.
+        FormatError: when it is another's, or the password is wrong.
         OutputError: when a file is there, or cannot be written.
-        SettingsError: when the password is too long.
+        SettingsError: when the password is too long, or an encrypted key stands alone without one.
     """
     _require_cryptography()
     from cryptography.hazmat.primitives import serialization as pem
@@ -60,49 +68,65 @@ def make_keys(private: Path, public: Path, password: str | None = None) -> None:
     secret = os.fsencode(password or "")
     if len(secret) > _MAX_PASSWORD:
         raise SettingsError(f"the password of a key must have at most {_MAX_PASSWORD} bytes")
+    over = files.anything if force else files.nothing
+    is_alone = private.is_file() and private.stat().st_size > 0 and not public.exists()
+    if is_alone and not force:
+        files.guard(public)
+        files.write_bytes(public, _public_half(_private_key(private, password)), over=over)
+        return False
+    for path in (private, public):
+        files.guard(path, over=over)
     key = ec.generate_private_key(ec.SECP256R1())
     coded = key.private_bytes(
         pem.Encoding.PEM,
         pem.PrivateFormat.PKCS8,
         pem.BestAvailableEncryption(secret) if secret else pem.NoEncryption(),
     )
-    # Both are looked for before either is written, and the private one comes last.
-    with (
-        files.writing(private, mode=0o600, replace=False) as of_owner,
-        files.writing(public, replace=False) as of_all,
-    ):
+    with files.writing_all(
+        files.Target(path=private, mode=0o600, over=over), files.Target(path=public, over=over)
+    ) as (of_owner, of_all):
         of_owner.write(coded)
-        of_all.write(
-            key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
-        )
+        of_all.write(_public_half(key))
+    return True
 
 
-def sign(file: Path, key: Path, target: Path, password: str | None = None) -> None:
+def is_encrypted(key: Path) -> bool:
+    """Return whether a private key asks for a password."""
+    return _ENCRYPTED in _read("key", key)
+
+
+def sign(
+    file: Path, key: Path, target: Path, password: str | None = None, *, force: bool = False
+) -> None:
     """Write the signature of a compressed file, which has to be whole.
 
     Args:
         file: what is signed, every byte of it.
         key: the private key.
-        target: the signature.
+        target: the signature. One of the same file by the same key may be there.
         password: of the private key, where it is encrypted.
+        force: let any file that is there give way.
 
     Raises:
         DataError: when the file or the key cannot be read.
         FormatError: when they are not what they should be, or the password is wrong.
-        OutputError: when the signature cannot be written.
+        OutputError: when the signature cannot be written, or another file is there.
         SettingsError: when the key is encrypted and there is no password.
     """
     _require_cryptography()
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-    for source in (file, key):
-        if target.exists() and source.exists() and target.samefile(source):
-            raise OutputError(f"{target} would overwrite what is read; choose another target")
+    files.guard(target, sources=(file, key))
     private = _private_key(key, password)
     container.open_file(file)
-    made = private.sign(_digest(file), ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-    files.write_bytes(target, made)
+    digest = _digest(file)
+
+    def by_the_same(path: Path) -> bool:
+        return _fits(private.public_key(), _read("signature", path), digest)
+
+    made = private.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    files.write_bytes(target, made, over=files.anything if force else by_the_same)
 
 
 def verify(file: Path, key: Path, signature: Path) -> None:
@@ -120,9 +144,7 @@ def verify(file: Path, key: Path, signature: Path) -> None:
         FormatError: when the file is another, or the key or the signature is none.
     """
     _require_cryptography()
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    from cryptography.hazmat.primitives.asymmetric import utils
 
     public = _public_key(key)
     data = _read("signature", signature)
@@ -130,13 +152,11 @@ def verify(file: Path, key: Path, signature: Path) -> None:
         utils.decode_dss_signature(data)
     except ValueError as error:
         raise FormatError(f"signature {signature} is damaged, or no signature") from error
-    try:
-        public.verify(data, _digest(file), ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-    except InvalidSignature as error:
+    if not _fits(public, data, _digest(file)):
         raise FormatError(
             f"signature {signature} does not fit: {file} was altered, or the owner of {key} "
             "did not sign it"
-        ) from error
+        )
 
 
 def _require_cryptography() -> None:
@@ -153,7 +173,7 @@ def _private_key(path: Path, password: str | None) -> ec.EllipticCurvePrivateKey
 
     data = _read("key", path)
     secret = None
-    if b"ENCRYPTED" in data:  # so PEM says it, in PKCS #8 and in the form before it
+    if _ENCRYPTED in data:
         if not password:
             raise SettingsError(f"key {path} is encrypted; give its password in {PASSWORD}")
         secret = os.fsencode(password)
@@ -179,6 +199,24 @@ def _public_key(path: Path) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE:
         raise _other_curve(path)
     return key
+
+
+def _public_half(key: ec.EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _fits(key: ec.EllipticCurvePublicKey, signature: bytes, digest: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+    try:
+        key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _other_curve(path: Path) -> FormatError:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from compress.cli import names
-from compress.cli.output import CoderName, Json, Packed, beside, tell_packed
+from compress.cli.output import CoderName, Force, Json, Packed, tell_packed
 
 EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
 
@@ -18,13 +18,15 @@ def command(
     model: Annotated[str, typer.Option(metavar="NAME", help="The network that it holds.")],
     out: Packed = None,
     coder: CoderName = "huffman",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Read Song Han's published format into a compressed file, weights bit for bit."""
+    from compress.artifact.convert import packed_beside
     from compress.pipeline.published import import_net
     from compress.recipe import Recipe
 
     subject = names.subject(Recipe(model=model))
-    target = out or beside(file, ".safetensors")
-    import_net(file, subject, target, coder=coder)
+    target = out or packed_beside(file)
+    import_net(file, subject, target, coder=coder, force=force)
     tell_packed(target, file.stat().st_size, target.stat().st_size, as_json=as_json)

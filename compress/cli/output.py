@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,31 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
     from rich.table import Table
 
+
+def _file(text: str) -> Path:
+    """Read the name of a file that is going to be written."""
+    if not text or text.endswith(("/", os.sep)):
+        raise typer.BadParameter(f"must name a file and not a folder, got {text!r}")
+    return Path(text)
+
+
+def out_option(metavar: str, what: str, default: str) -> Any:  # noqa: ANN401  (what typer takes)
+    """Return the option that says where a file goes."""
+    return typer.Option(
+        "-o",
+        "--out",
+        metavar=metavar,
+        parser=_file,
+        help=f"{what}; its folder is made where there is none.",
+        show_default=default,
+    )
+
+
 Packed = Annotated[
-    Path | None,
-    typer.Option("-o", "--out", metavar="FILE", help="The compressed file.", show_default=False),
+    Path | None, out_option("FILE", "The compressed file", "NAME.packed.safetensors beside it")
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file that is there, whatever it is.")
 ]
 CoderName = Annotated[
     Coder,
@@ -45,11 +68,6 @@ def show(what: RenderableType) -> None:
     Console(
         markup=False, highlight=False, soft_wrap=piped, width=_PIPED_WIDTH if piped else None
     ).print(what)
-
-
-def beside(path: Path, ending: str) -> Path:
-    """Return a path with another ending, for a path that need not name a file."""
-    return path.parent / f"{path.stem}{ending}"
 
 
 def notes() -> Console:

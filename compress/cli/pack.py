@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from compress.cli.output import CoderName, Json, Packed, beside, tell_packed
+from compress.cli.output import CoderName, Force, Json, Packed, tell_packed
 
-EXAMPLE = "compress pack model.onnx -o model.safetensors"
+EXAMPLE = "compress pack model.onnx -o small.safetensors"
 
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx or .safetensors file.")],
     out: Packed = None,
     coder: CoderName = "huffman",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Pack a model into a compressed file; unpack gives it back bit for bit."""
     from compress.artifact import convert
 
-    ending = ".safetensors" if model.suffix == ".onnx" else ".packed.safetensors"
-    target = out or beside(model, ending)
-    convert.pack(model, target, coder=coder)
+    target = out or convert.packed_beside(model)
+    convert.pack(model, target, coder=coder, force=force)
     before, after = convert.n_bytes(model), target.stat().st_size
     tell_packed(target, before, after, as_json=as_json)
     if after >= before and not as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from compress.cli.output import Json, print_json
+from compress.cli.output import Force, Json, out_option, print_json
 
 EXAMPLE = "compress sign model.safetensors --key release.key"
 
@@ -19,9 +19,9 @@ def command(
         Path, typer.Option(metavar="FILE.key", help="The private key, ECDSA P-256 in PEM.")
     ],
     out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="FILE.sig", help="By default, beside FILE."),
+        Path | None, out_option("FILE.sig", "The signature", "FILE.sig beside it")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Sign all bytes of a file; verify --key checks it, and openssl does.
@@ -31,7 +31,7 @@ def command(
     from compress.artifact import signature
 
     target = out or signature.beside(file)
-    signature.sign(file, key, target, os.environ.get(signature.PASSWORD))
+    signature.sign(file, key, target, os.environ.get(signature.PASSWORD), force=force)
     if as_json:
         print_json({"file": str(file), "signature": str(target)})
     else:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress.artifact import convert, published
+from compress import files
+from compress.artifact import container, convert, published
 from compress.artifact.settings import Coder
 from compress.errors import DataError, FormatError, UnsupportedLayerError
 from compress.export.onnx import export
@@ -27,13 +28,30 @@ PREPROCESSING: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def import_net(source: Path, subject: Subject, target: Path, *, coder: Coder = "huffman") -> None:
+def import_net(
+    source: Path,
+    subject: Subject,
+    target: Path,
+    *,
+    coder: Coder = "huffman",
+    force: bool = False,
+) -> None:
     """Read Song Han's format into a compressed file; the weights keep their bits.
+
+    Args:
+        source: the published file.
+        subject: the network that it holds.
+        target: the compressed file.
+        coder: of codes and positions.
+        force: let any file that is there give way, and not compressed files alone.
 
     Raises:
         DataError: when the file cannot be read or is not of this network.
+        OutputError: when `target` cannot be written, or is another's file.
         UnsupportedLayerError: when the network has weights that the format does not know.
     """
+    over = files.anything if force else container.is_packed
+    files.guard(target, sources=(source,), over=over)  # before the network is built
     model = subject.build()
     load_net(source, model, subject.name)
     size: Any = PREPROCESSING["crop"]
@@ -41,7 +59,7 @@ def import_net(source: Path, subject: Subject, target: Path, *, coder: Coder = "
         plain = Path(folder) / f"{subject.name}.onnx"
         export(model, [torch.zeros(2, 3, *size)], plain, OnnxSettings())
         facts = {"model": subject.name, "preprocessing": dict(PREPROCESSING)}
-        convert.pack(plain, target, facts, coder=coder)
+        convert.pack(plain, target, facts, coder=coder, force=force)
 
 
 def load_net(source: Path, model: nn.Module, name: str) -> None:

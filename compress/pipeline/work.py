@@ -23,7 +23,6 @@ from compress.errors import DataError, OutputError, SettingsError
 from compress.measure import memory
 
 _NAME = ".work"  # in the folder of the run
-_CUT_SHORT = f".{'[0-9a-f]' * 16}.part"  # what `files.writing` leaves beside a file, if killed
 
 
 class Work:
@@ -107,8 +106,7 @@ class Work:
     def discard(self) -> None:
         """Remove all that stages left; the recipe first, without which nothing is resumed."""
         try:
-            for cut_short in self._folder.parent.glob(_CUT_SHORT):
-                cut_short.unlink()
+            files.clear(self._folder.parent)
             if self._folder.exists():
                 self.path("recipe.yaml").unlink(missing_ok=True)
                 shutil.rmtree(self._folder)

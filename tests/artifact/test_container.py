@@ -233,3 +233,16 @@ def test_files_that_are_not_there(tmp_path):
 def test_nothing_is_written_over_a_folder(tmp_path):
     with pytest.raises(OutputError):
         container.write(tmp_path, {}, STREAMS)
+
+
+def test_a_header_says_whose_file_it_is(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    container.write(ours, {"model": "m"}, {"graph": b"abc"})
+    assert container.is_packed(ours)
+    for text in ("zstd", "[]", "{}", '{"format": 3}', '{"sha256": ""}', "[" * 100_000):
+        raw_file(theirs, text)
+        assert not container.is_packed(theirs)
+    for content in (b"", b"\xff" * 8, bytes(8), struct.pack("<Q", 2) + b"{}", b"onnx" * 100):
+        theirs.write_bytes(content)
+        assert not container.is_packed(theirs)
+    assert not container.is_packed(tmp_path / "none")

@@ -90,11 +90,62 @@ def test_keys_are_never_overwritten(tmp_path):
         os.umask(before)
     assert private.stat().st_mode & 0o777 == 0o600
     held = private.read_bytes(), public.read_bytes()
-    for files in ((private, tmp_path / "b.pub"), (tmp_path / "b.key", public)):
-        with pytest.raises(OutputError, match="there already"):
+    for files in ((private, public), (tmp_path / "b.key", public)):
+        with pytest.raises(OutputError, match="another file"):
             signature.make_keys(*files)
     assert (private.read_bytes(), public.read_bytes()) == held
     assert sorted(tmp_path.iterdir()) == [private, public]
+    assert signature.make_keys(private, public, force=True)
+    assert private.read_bytes() != held[0]
+    assert public.read_bytes() != held[1]
+    assert private.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_a_private_key_alone_gets_its_public_half(signed, tmp_path, password):
+    """As a process leaves it that is killed between the two files."""
+    private, public = tmp_path / "a.key", tmp_path / "a.pub"
+    signature.make_keys(private, public, password)
+    held = private.read_bytes(), public.read_bytes()
+    public.unlink()
+    if password is not None:
+        with pytest.raises(SettingsError, match="is encrypted; give its password"):
+            signature.make_keys(private, public)
+    assert not signature.make_keys(private, public, password)
+    assert (private.read_bytes(), public.read_bytes()) == held
+
+
+def test_another_file_in_the_place_of_a_private_key(tmp_path):
+    (tmp_path / "a.key").write_bytes(b"a key of another kind")
+    with pytest.raises(FormatError, match="is no private key in PEM"):
+        signature.make_keys(tmp_path / "a.key", tmp_path / "a.pub")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.key"]
+
+
+def test_no_key_is_left_alone_where_one_cannot_be_written(tmp_path):
+    """Either is too large for the process, which stands for a full disk; then all goes well."""
+    script = """
+import resource, sys
+from pathlib import Path
+from unittest import mock
+from compress.artifact import signature
+from compress.errors import OutputError
+folder, longer = Path(sys.argv[1]), sys.argv[2]
+half = signature._public_half
+if longer == "public":
+    signature._public_half = lambda key: half(key) + bytes(4096)
+limit = {"public": 4096, "private": 200}[longer]  # bytes: the public half has 178, the other 241
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    signature.make_keys(folder / "a.key", folder / "a.pub")
+except OutputError as error:
+    print(error)
+"""
+    for longer in ("public", "private"):
+        done = spawn(script, tmp_path, longer)
+        assert "File too large" in done.out, done.err
+        assert list(tmp_path.iterdir()) == []
+    assert signature.make_keys(tmp_path / "a.key", tmp_path / "a.pub")
 
 
 def test_a_key_with_a_password(signed, tmp_path):
@@ -108,8 +159,8 @@ def test_a_key_with_a_password(signed, tmp_path):
     assert not list(tmp_path.iterdir())
     signature.sign(*words, PASSWORD)
     signature.verify(signed / "m", signed / "locked.pub", tmp_path / "sig")
-    signature.sign(signed / "m", signed / "key", tmp_path / "sig", PASSWORD)  # not needed
-    signature.verify(signed / "m", signed / "pub", tmp_path / "sig")
+    signature.sign(signed / "m", signed / "key", tmp_path / "other", PASSWORD)  # not needed
+    signature.verify(signed / "m", signed / "pub", tmp_path / "other")
 
 
 def test_a_password_that_is_too_long_is_not_told(tmp_path):
@@ -212,6 +263,17 @@ def test_a_signature_overwrites_nothing_that_is_read(signed, tmp_path):
     signature.verify(signed / "m", signed / "pub", signed / "m.sig")
     with pytest.raises(OutputError, match="cannot write"):
         signature.sign(signed / "m", signed / "key", tmp_path)
+
+
+def test_a_signature_takes_the_place_of_its_like_alone(signed, tmp_path):
+    target = tmp_path / "sig"
+    for _ in range(2):
+        signature.sign(signed / "m", signed / "key", target)
+    with pytest.raises(OutputError, match="another file"):
+        signature.sign(signed / "m", signed / "locked", target, PASSWORD)
+    signature.verify(signed / "m", signed / "pub", target)
+    signature.sign(signed / "m", signed / "locked", target, PASSWORD, force=True)
+    signature.verify(signed / "m", signed / "locked.pub", target)
 
 
 def test_without_the_library(tmp_path, monkeypatch):

@@ -130,7 +130,7 @@ def test_pack_and_unpack(tmp_path: Path) -> None:
         "artifact_bytes": packed.stat().st_size,
     }
     found = compress("unpack", packed, "--json").json()
-    restored = tmp_path / "packed.onnx"
+    restored = tmp_path / "packed.unpacked.onnx"
     assert found == {"file": str(restored), "bytes": restored.stat().st_size}
     assert restored.read_bytes() == model.read_bytes()
     assert compress("unpack", packed, "-o", restored).out == f"{restored}\n"

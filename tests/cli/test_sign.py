@@ -91,7 +91,13 @@ def test_what_does_not_fit(file: Path) -> None:
 def test_keygen(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = file.parent
     assert (folder / "a.key").stat().st_mode & 0o777 == 0o600
-    assert "a.key: it is there already" in compress("keygen", folder / "a").error()
+    assert "a.key: another file of " in compress("keygen", folder / "a").error()
+    held = (folder / "a.key").read_bytes()
+    (folder / "a.pub").unlink()
+    assert "a.key: was there alone and stays; signs" in compress("keygen", folder / "a").out
+    assert (folder / "a.key").read_bytes() == held
+    assert compress("keygen", folder / "a", "--force").code == 0
+    assert (folder / "a.key").read_bytes() != held
     assert "it is not encrypted" in compress("keygen", folder / "b").out
     monkeypatch.setenv("COMPRESS_KEY_PASSWORD", "secret")
     done = compress("keygen", folder / "v1.0")
