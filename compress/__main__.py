@@ -1,5 +1,5 @@
 """`python -m compress`: the command line."""
 
-from compress.cli.main import main
+from compress.cli.start import main
 
 main()

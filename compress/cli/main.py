@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +18,7 @@ from compress.cli import (
     predict,
     run,
     sign,
+    signals,
     unpack,
     verify,
     zoo,
@@ -35,11 +38,27 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """Make a command end in one line where it is interrupted, and has no words of its own."""
+
+    @functools.wraps(command)
+    def run_it(*arguments: Any, **options: Any) -> None:  # noqa: ANN401  (the command's own)
+        try:
+            with signals.interrupting():
+                command(*arguments, **options)
+        except KeyboardInterrupt:
+            fail("interrupted", signals.code())
+
+    return run_it
+
+
 for module in (
     run, pack, unpack, inspect, verify, sign, keygen, evaluate, predict, import_, zoo, doctor,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2].rstrip("_")
-    app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
+    app.command(name, epilog=f"Example: {module.EXAMPLE}")(_interruptible(module.command))
 
 
 def _print_version(wanted: bool) -> None:

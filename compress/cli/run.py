@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from compress import recipe as recipes
-from compress.cli import names
+from compress.cli import names, signals
 from compress.cli.output import Json, fail, notes, show
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = "compress run --model resnet50 --prune 0.9 --quantize 5bit"
 
-_INTERRUPTED = 130  # as shells count: 128 + SIGINT
 _HELP = recipes.documented(recipes.Recipe)
 
 
@@ -102,8 +101,8 @@ def _ending_well(folder: Path) -> Iterator[None]:
         words = [word for word in sys.argv[1:] if word != "--resume"]
         again = shlex.join(["compress", *words, "--resume"])
         if not (folder / ".work").is_dir():
-            fail("interrupted; nothing was begun", _INTERRUPTED)
-        fail(f"interrupted; what is done is kept in {folder}, go on with: {again}", _INTERRUPTED)
+            fail("interrupted; nothing was begun", signals.code())
+        fail(f"interrupted; what is done is kept in {folder}, go on with: {again}", signals.code())
 
 
 class _Progress:
