@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "compress eval runs/lenet-5/lenet-5.safetensors --task mnist"
 
+Preprocess = Literal["file", "task"]
+
 _TOKENIZER = "tokenizer.json"
 
 
@@ -26,6 +28,13 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed or .onnx file.")],
     task: Annotated[str, typer.Option(metavar="NAME", help="Task to measure on.")],
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Root of the data sets.")] = None,
+    preprocess: Annotated[
+        Preprocess,
+        typer.Option(
+            metavar="file|task",
+            help="How images become inputs: as the file tells, or as the task does by default.",
+        ),
+    ] = "file",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of ONNX Runtime.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -39,7 +48,9 @@ def command(
         value, count = _spearman(session, file, chosen, root)
         told = f"{chosen.metric} {value:.4f} on {count} pairs"
     else:
-        value, count = _accuracy(session, chosen, root)
+        value, count = _accuracy(
+            session, chosen, root, _preprocessing(session, file, chosen, preprocess)
+        )
         told = f"{chosen.metric} {value:.2%} of {count}"
     if as_json:
         print_json({"metric": chosen.metric, "value": value, "n": count})
@@ -47,7 +58,9 @@ def command(
         typer.echo(told)
 
 
-def _accuracy(session: Session, task: Task, root: Path) -> tuple[float, int]:
+def _accuracy(
+    session: Session, task: Task, root: Path, preprocessing: Preprocessing
+) -> tuple[float, int]:
     from compress.measure.accuracy import top1
     from compress.measure.classes import class_numbers
 
@@ -60,7 +73,7 @@ def _accuracy(session: Session, task: Task, root: Path) -> tuple[float, int]:
     right = top1(
         session,
         samples,
-        _preprocessing(session, task),
+        preprocessing,
         classes=classes,
         labels=numbers[samples.labels],
     )
@@ -80,14 +93,21 @@ def _spearman(session: Session, file: Path, task: Stsb, root: Path) -> tuple[flo
     return spearman_of(session, tokenizer, pairs), len(pairs)
 
 
-def _preprocessing(session: Session, task: Task) -> Preprocessing:
-    """Return what the file tells, else (a plain .onnx file) what the task does."""
-    if "preprocessing" in session.metadata:
+def _preprocessing(session: Session, file: Path, task: Task, source: Preprocess) -> Preprocessing:
+    """Return how images become inputs; what the file does not tell is not guessed."""
+    if source == "file":
+        if "preprocessing" not in session.metadata:
+            raise DataError(
+                f"{file} does not tell how an image becomes its input; measure the file that "
+                f"compress run wrote, or take that of task {task.name} with --preprocess task"
+            )
         return session.preprocessing()
     from compress.preprocess import Preprocessing
 
-    match session.inputs[0].shape:
-        case (_, int(channels), int(height), int(width)):
+    match [value.shape for value in session.inputs]:
+        case [(_, int(channels), int(height), int(width))]:
             return Preprocessing.from_json(task.preprocessing((channels, height, width)))
-        case shape:
-            raise DataError(f"the network must take images, got an input of shape {shape}")
+        case shapes:
+            raise DataError(
+                f"the network must take images, got inputs of shape {', '.join(map(str, shapes))}"
+            )

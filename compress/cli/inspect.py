@@ -18,19 +18,20 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Show the bytes by layer and by kind."""
-    from compress.artifact import archive
+    from compress.artifact import archive, facts
     from compress.measure.size import paper_bytes, tensor_sizes
     from compress.report.wording import plain
 
     found = archive.read(file)
     layers = tensor_sizes(found)
     ledger = {kind: n_bytes for kind, n_bytes in found.ledger.most_common() if n_bytes}
+    entries = {entry.key: entry.value for entry in found.graph.metadata_props}
     total, paper = found.container.n_bytes, paper_bytes(found)
     if as_json:
         print_json(
             {
                 "file": str(file),
-                "metadata": found.container.metadata,
+                "metadata": {**facts.from_entries(entries), **found.container.metadata},
                 "artifact_bytes": total,
                 "paper_bytes": paper,
                 "ledger": ledger,

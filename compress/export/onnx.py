@@ -11,13 +11,14 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from compress.artifact import facts as artifact_facts
 from compress.artifact import onnx_file
 from compress.artifact.onnx_file import RawData
 from compress.errors import MissingExtraError, UnsupportedLayerError
@@ -42,6 +43,7 @@ def export(
     *,
     input_names: Sequence[str] = ("input",),
     output_names: Sequence[str] = ("output",),
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a module to `path` as ONNX; its weights keep their values and their names.
 
@@ -52,6 +54,7 @@ def export(
         settings: of the export.
         input_names: a name for each input.
         output_names: a name for each output.
+        facts: what the file tells beside the network, see `artifact.facts`.
 
     Raises:
         UnsupportedLayerError: when torch cannot export the module.
@@ -62,6 +65,8 @@ def export(
     with _quiet():
         _clean_up(graph)
     proto, data = _without_data(graph)
+    if facts is not None:
+        proto.metadata_props.add(key=artifact_facts.KEY, value=artifact_facts.to_text(facts))
     onnx_file.write(path, proto, data)
 
 

@@ -57,9 +57,9 @@ def import_net(
     size: Any = PREPROCESSING["crop"]
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / f"{subject.name}.onnx"
-        export(model, [torch.zeros(2, 3, *size)], plain, OnnxSettings())
         facts = {"model": subject.name, "preprocessing": dict(PREPROCESSING)}
-        convert.pack(plain, target, facts, coder=coder, force=force)
+        export(model, [torch.zeros(2, 3, *size)], plain, OnnxSettings(), facts=facts)
+        convert.pack(plain, target, {"model": subject.name}, coder=coder, force=force)
 
 
 def load_net(source: Path, model: nn.Module, name: str) -> None:

@@ -52,15 +52,20 @@ class Shipping:
             replace(self.recipe.onnx, **fixed),
             input_names=[given.name for given in self.subject.inputs],
             output_names=examples.output_names(n_outputs),
+            facts=self._facts(),
         )
 
     def pack(self, plain: Path, packed: Path) -> None:
-        """Code an ONNX file, with what the device has to know."""
+        """Code an ONNX file; what the device has to know is in its graph already."""
+        facts = {"model": self.subject.name}
+        attached = self.subject.attached() if self.source == "pretrained" else {}
+        convert.pack(plain, packed, facts, coder=self.recipe.coder, attached=attached)
+
+    def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"model": self.subject.name}
         if self.data is not None:
             facts |= self.data.facts | {"task": self.data.task.name}
-        attached = self.subject.attached() if self.source == "pretrained" else {}
-        convert.pack(plain, packed, facts, coder=self.recipe.coder, attached=attached)
+        return facts
 
     def n_bytes(self, model: nn.Module, inputs: Sequence[NDArray[Any]], n_outputs: int) -> int:
         """Return the size of the file that a network would make."""

@@ -10,7 +10,6 @@ depends on the operator. Where it refuses the files, the tensors stand in the gr
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.artifact import archive, model
+from compress.artifact import archive, facts, model
 from compress.artifact.archive import Archive
 from compress.artifact.model import Layout
 from compress.artifact.values import Items
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 _MAX_THREADS = 1024
 _INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
 _MAX_GRAPH = 1 << 30  # bytes that go into the graph where files are refused; protobuf ends at 2 GiB
-_FACTS = "compress"  # names the facts of a plain ONNX file of ours, among its metadata
-_MAX_FACTS = 1 << 20  # characters of JSON
 
 
 class Session:
@@ -152,7 +149,7 @@ def load(
             if place == candidates[-1]:
                 raise OutputError(f"no room for the weights of {path}: {error}") from error
             found = archive.read(path, check=False)  # the other one's graph refers to its files
-    return Session(session, found.container.metadata)
+    return Session(session, {**_told(session), **found.container.metadata})
 
 
 def _opened(
@@ -245,14 +242,9 @@ def _create(
 
 
 def _told(session: onnxruntime.InferenceSession) -> dict[str, Any]:
-    """Return what a plain ONNX file tells of itself; facts that are not ours are left alone."""
+    """Return what a graph tells of itself; facts that are not ours are left alone."""
     told = session.get_modelmeta()
-    text = told.custom_metadata_map.get(_FACTS, "")
-    try:
-        facts = json.loads(text) if len(text) <= _MAX_FACTS else None
-    except (ValueError, RecursionError):
-        facts = None
-    return {"model": told.graph_name, **(facts if isinstance(facts, dict) else {})}
+    return {"model": told.graph_name, **facts.from_entries(told.custom_metadata_map)}
 
 
 def _value(value: onnxruntime.NodeArg) -> Value:

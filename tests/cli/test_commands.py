@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import load, save
 from PIL import Image
 
 from compress.cli.main import app
@@ -210,12 +211,32 @@ def test_predict(inputs: tuple[Path, Path, np.ndarray[Any, Any]]) -> None:
     assert len([line for line in lines if "scan" in line]) == 3
 
 
+def test_the_plain_file_of_a_run_tells_what_the_compressed_one_does(
+    inputs: tuple[Path, Path, np.ndarray[Any, Any]],
+) -> None:
+    image, _, labels = inputs
+    onnx = small_run()[0] / "lenet-300-100.onnx"
+    plain, packed = (
+        compress("predict", file, "--input", image, "--json").json()["rows"][0]["top"][0]
+        for file in (onnx, file_of_run())
+    )
+    assert plain["class"] == packed["class"] == labels[0]
+    assert plain["label"] == packed["label"] == str(labels[0])
+    stored = compress("inspect", file_of_run(), "--json").json()["metadata"]
+    assert stored["labels"] == list("0123456789")
+    assert stored["task"] == "digits"
+    assert stored["preprocessing"]["crop"] == [28, 28]
+
+
 def test_predict_where_a_file_tells_nothing(
     inputs: tuple[Path, Path, np.ndarray[Any, Any]], tmp_path: Path
 ) -> None:
-    """A plain ONNX file has no labels, and does not tell what it makes of an image."""
+    """A stranger's ONNX file has no labels, and does not tell what it makes of an image."""
     image, array, labels = inputs
-    onnx = small_run()[0] / "lenet-300-100.onnx"
+    stranger = load(small_run()[0] / "lenet-300-100.onnx")
+    del stranger.metadata_props[:]
+    onnx = tmp_path / "stranger.onnx"
+    save(stranger, onnx)
     rows = compress("predict", onnx, "--input", array, "--json").json()["rows"]
     assert [row["top"][0]["class"] for row in rows] == labels.tolist()
     assert rows[0]["top"][0]["label"] is None

@@ -88,6 +88,11 @@ def test_a_network_of_other_classes(tmp_path: Path) -> None:
     path = tmp_path / "colors.onnx"
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
     said = compress("eval", path, "--task", "digits").error()
+    assert said == (
+        f"{path} does not tell how an image becomes its input; measure the file that compress run "
+        "wrote, or take that of task digits with --preprocess task"
+    )
+    said = compress("eval", path, "--task", "digits", "--preprocess", "task").error()
     assert "must give a score for each of 10 classes, got an output of shape" in said
 
 
