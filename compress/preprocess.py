@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from typing_extensions import assert_never
 
-from compress.errors import DataError, FormatError, SettingsError, require
+from compress.errors import FormatError, SettingsError, require
+from compress.pictures import Pixels, picture
 
-Pixels = NDArray[np.uint8]
 Values = NDArray[np.float32]
 
 _MAX_SIDE = 16384
@@ -61,8 +60,11 @@ class Preprocessing:
         """Return the record as JSON's types."""
         return asdict(self)
 
-    def pixels(self, images: Sequence[Pixels | Image.Image]) -> Pixels:
-        """Resize and crop images to one array, shape `(n, height, width, channels)`."""
+    def pixels(self, images: Sequence[NDArray[Any] | Image.Image]) -> Pixels:
+        """Resize and crop images to one array, shape `(n, height, width, channels)`.
+
+        In which forms they may come: see `pictures`.
+        """
         channels = 1 if self.mode == "L" else 3
         out = np.empty((len(images), *self.crop, channels), np.uint8)
         for row, image in zip(out, images, strict=True):
@@ -76,27 +78,27 @@ class Preprocessing:
         inputs = pixels.astype(np.float32) * factor + offset
         return np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))
 
-    def __call__(self, images: Sequence[Pixels | Image.Image]) -> Values:
+    def __call__(self, images: Sequence[NDArray[Any] | Image.Image]) -> Values:
         """Return the network's input for some images, shape `(n, channels, height, width)`."""
         return self.values(self.pixels(images))
 
-    def _one(self, image: Pixels | Image.Image) -> Pixels:
+    def _one(self, image: NDArray[Any] | Image.Image) -> Pixels:
         height, width = self.crop
-        if isinstance(image, np.ndarray):
-            if image.shape[:2] == self.crop and self._keeps(image):
-                return image
-            image = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
-        image = image.convert(self.mode)
-        size = self._resized(image.width, image.height)
-        if size != image.size:
-            image = image.resize(size, _filter(self.resample))
-        left, top = _margin(image.width, width), _margin(image.height, height)
-        return np.asarray(image.crop((left, top, left + width, top + height)))
+        if isinstance(image, np.ndarray) and image.shape[:2] == self.crop and self._keeps(image):
+            return image
+        shown = picture(image, self.mode)
+        size = self._resized(shown.width, shown.height)
+        if size != shown.size:
+            shown = shown.resize(size, _filter(self.resample))
+        left, top = _margin(shown.width, width), _margin(shown.height, height)
+        return np.asarray(shown.crop((left, top, left + width, top + height)))
 
-    def _keeps(self, image: Pixels) -> bool:
+    def _keeps(self, image: NDArray[Any]) -> bool:
         plain = self.resize is None or self.resize == self.crop
-        return plain and (1 if image.ndim == 2 else image.shape[2]) == (
-            1 if self.mode == "L" else 3
+        return (
+            plain
+            and image.dtype == np.uint8
+            and (1 if image.ndim == 2 else image.shape[-1]) == (1 if self.mode == "L" else 3)
         )
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
@@ -109,16 +111,6 @@ class Preprocessing:
             case (tall, wide):
                 return wide, tall
         raise AssertionError(self.resize)
-
-
-def open_image(path: Path) -> Image.Image:
-    """Open and decode an image file; raise `DataError` where it is none."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} is not a readable image: {error}") from error
 
 
 def _margin(size: int, crop: int) -> int:

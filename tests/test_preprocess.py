@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from compress.errors import DataError, FormatError, SettingsError
-from compress.preprocess import Preprocessing, open_image
+from compress.errors import FormatError, SettingsError
+from compress.preprocess import Preprocessing
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -128,12 +128,3 @@ def test_a_broken_record_is_a_format_error(change):
 def test_settings_out_of_range():
     with pytest.raises(SettingsError, match="std must be without zeros"):
         Preprocessing(mode="L", crop=(8, 8), std=(0.0,))
-
-
-def test_an_image_file_opens_or_is_a_data_error(tmp_path):
-    picture(5, 4).save(tmp_path / "good.png")
-    assert np.array_equal(np.asarray(open_image(tmp_path / "good.png")), np.asarray(picture(5, 4)))
-    (tmp_path / "bad.png").write_bytes((tmp_path / "good.png").read_bytes()[:40])
-    for name in ("bad.png", "none.png"):
-        with pytest.raises(DataError, match=name):
-            open_image(tmp_path / name)

@@ -37,8 +37,9 @@ from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
 from compress.passes.budget import share_to_size
 from compress.passes.settings import BudgetSettings
+from compress.pictures import open_image
 from compress.pipeline import published
-from compress.preprocess import Preprocessing, open_image
+from compress.preprocess import Preprocessing
 from zoo import registry
 
 NAME = "rate_accuracy"

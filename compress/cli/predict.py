@@ -114,7 +114,7 @@ def _answers(session: Session, path: Path) -> Answers:
         values = _array(path)
         _require_shape(path, values.shape, session.inputs[0].shape)
     else:
-        from compress.preprocess import open_image
+        from compress.pictures import open_image
 
         values = session.preprocessing()([open_image(path)])
     return ask(session, values)

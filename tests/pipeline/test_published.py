@@ -55,7 +55,7 @@ def test_a_published_file_is_imported(tmp_path: Path) -> None:
     file = tmp_path / "published.net"
     file.write_bytes(data)
     found = compress("import", file, "--model", MODEL, "--json").json()
-    packed = tmp_path / "published.safetensors"
+    packed = tmp_path / "published.packed.safetensors"
     assert found == {
         "file": str(packed),
         "source_bytes": len(data),

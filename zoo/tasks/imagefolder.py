@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -275,8 +276,13 @@ def _digest(samples: Files) -> str:
 
 def _decode(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise ZooError(f"{path} is not a readable image: {error}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd in a file that opens all the same
+            # by name, Pillow would map a plain TIFF, and turn one that lies on its side wrongly
+            with path.open("rb") as stream, Image.open(stream) as image:
+                image.load()
+                image.filename = str(path)
+                return image
+    except Exception as error:  # Pillow's decoders raise what they like
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ZooError(f"{path} is not a readable image: {reason}") from error
