@@ -1,11 +1,12 @@
 """What training must keep: a mask or a codebook, per parameter, held on the model itself.
 
-A pass writes a constraint, training calls three methods around each step:
+A pass writes a constraint, training calls methods around each step:
 
+    held = constraints_of(model)
     loss.backward()
-    constraints.collect_gradients(model)
-    optimizer.step()  # over constraints.trained_parameters(model)
-    constraints.apply(model)
+    held.collect_gradients(model)
+    optimizer.step()  # over held.trained_parameters(model)
+    held.apply(model)
 
 Constraints are keyed by the parameter's canonical name, the one of `model.named_parameters()`: a
 tied parameter appears once. `copy.deepcopy(model)` carries them along; the state dict does not.

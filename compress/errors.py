@@ -32,7 +32,7 @@ class MissingExtraError(CompressError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is not installed; bring it with: pip install 'compress-toolkit[{extra}]'"
+            f"{package} is not installed; install it with: pip install 'compress-toolkit[{extra}]'"
         )
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -19,14 +19,15 @@ from compress.artifact.settings import Coder
 from compress.errors import DataError, SettingsError, require
 from compress.export.settings import OnnxSettings
 from compress.passes.settings import BudgetSettings, PruneSettings, ShareSettings
-from compress.passes.targets import Targets, bits_targets, sparsity_targets
+from compress.passes.targets import Targets, bits_targets, n_bytes, sparsity_targets
 from compress.training.settings import TrainSettings
 
-_Parse = Callable[[str], Targets[float] | Targets[int]]
+_Parse = Callable[[str], Targets[float] | Targets[int] | int]
 
-_TARGETS: dict[tuple[str, str], _Parse] = {
+_PARSED: dict[tuple[str, str], _Parse] = {  # section, and the setting that stands for it, as text
     ("prune", "sparsity"): sparsity_targets,
     ("quantize", "bits"): bits_targets,
+    ("budget", "target_bytes"): n_bytes,
 }
 _SECTIONS = {
     "prune": PruneSettings,
@@ -43,7 +44,7 @@ _SECTIONS = {
 class Recipe:
     """All that decides the result of a run."""
 
-    model: Annotated[str, Doc("name of a row of the zoo")]
+    model: Annotated[str, Doc("name of a network of the zoo, which compress zoo lists")]
     weights: Annotated[
         str | None,
         Doc(
@@ -53,22 +54,31 @@ class Recipe:
         ),
     ] = None
     task: Annotated[
-        str | None, Doc("digits, mnist or imagefolder; without one nothing is trained")
+        str | None,
+        Doc("what to train on: digits, mnist or imagefolder; without one nothing is trained"),
     ] = None
     data: Annotated[str | None, Doc("root of the data sets")] = None
-    prune: Annotated[PruneSettings | None, Doc("weights to zero: 0.9, or conv=0.6,fc=0.92")] = None
+    prune: Annotated[
+        PruneSettings | None,
+        Doc("part of the weights to set to zero: 0.9, or by kind conv=0.6,fc=0.92"),
+    ] = None
     quantize: Annotated[
-        ShareSettings | None, Doc("bits of shared weights: 5bit, or conv=8bit,fc=5bit")
+        ShareSettings | None,
+        Doc("bits a weight that values are shared at: 5, or by kind conv=8,fc=5"),
     ] = None
     budget: Annotated[
         BudgetSettings | None,
         Doc(
-            "weights shared after training, bits of each layer chosen so that the file takes so "
-            "many bytes"
+            "size of the file: weights are shared after training, at bits of each layer that make "
+            "it take so many bytes, such as 2000000, 2MB or 1.9MiB"
         ),
     ] = None
     coder: Annotated[
-        Coder, Doc("of codes and positions: huffman, or best: smaller, and slower to open")
+        Coder,
+        Doc(
+            "how codes and positions are written: huffman, or best, which is smaller and slower "
+            "to open"
+        ),
     ] = "huffman"
     baseline: Annotated[
         TrainSettings | None, Doc("training of the dense baseline; else the task's own")
@@ -80,14 +90,15 @@ class Recipe:
         TrainSettings | None, Doc("training of the centroids; else the task's own")
     ] = None
     epochs: Annotated[
-        int | None, Doc("of fine-tuning and of the centroids' training, 0 for none")
+        int | None, Doc("rounds of fine-tuning and of the centroids' training, 0 for none")
     ] = None
     onnx: Annotated[OnnxSettings, Doc("form of the exported network")] = OnnxSettings()  # noqa: RUF009  (frozen)
-    seed: Annotated[int, Doc("of every random step, in [0, 2**63)")] = 0
+    seed: Annotated[int, Doc("number that every random step begins with, in [0, 2**63)")] = 0
     device: Annotated[Literal["auto", "cpu", "cuda"], Doc("what to train on")] = "auto"
 
     def __post_init__(self) -> None:
-        require(bool(re.fullmatch(r"[\w.-]+", self.model)), "model", "a name", self.model)
+        named = bool(re.fullmatch(r"[\w.-]+", self.model))
+        require(named, "model", "a name that compress zoo lists, such as resnet50", self.model)
         require(0 <= self.seed < 2**63, "seed", "in [0, 2**63)", self.seed)
         require(self.epochs is None or self.epochs >= 0, "epochs", "0 or more", self.epochs)
         if self.quantize is not None and self.budget is not None:
@@ -102,31 +113,29 @@ class Recipe:
 def from_mapping(data: Mapping[str, Any]) -> Recipe:
     """Check settings as JSON's types; raise `SettingsError` with the key that is wrong."""
     plain = dict(data)
-    for (section, key), parse in _TARGETS.items():
+    for (section, key), parse in _PARSED.items():
         value = plain.get(section)
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             value = {key: value}
         if isinstance(value, Mapping):
-            plain[section] = {**value, **_parsed(value, key, parse)}
+            plain[section] = {**value, **_parsed(value, section, key, parse)}
     _require_known(plain, Recipe, "recipe")
-    if isinstance(plain.get("budget"), int):
-        plain["budget"] = {"target_bytes": plain["budget"]}
     for section, cls in _SECTIONS.items():
         if isinstance(plain.get(section), Mapping):
             _require_known(plain[section], cls, section)
     try:
         return msgspec.convert(plain, Recipe)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"recipe: {error}") from error
+        raise SettingsError(_in_our_words(str(error), plain)) from error
 
 
 def to_mapping(recipe: Recipe) -> dict[str, Any]:
     """Return the settings as JSON's types; `from_mapping` gives them back."""
     data: dict[str, Any] = msgspec.to_builtins(recipe)
-    for section, key in _TARGETS:
-        settings = getattr(recipe, section)
-        if settings is not None:
-            data[section][key] = str(getattr(settings, key))
+    for section, key in _PARSED:
+        value = getattr(getattr(recipe, section), key, None)
+        if isinstance(value, Targets):
+            data[section][key] = str(value)
     return data
 
 
@@ -166,7 +175,47 @@ def _require_known(given: Mapping[str, Any], cls: type, name: str) -> None:
     require(not unknown, name, f"settings among {', '.join(known)}", unknown)
 
 
-def _parsed(value: Mapping[str, Any], key: str, parse: _Parse) -> dict[str, Any]:
-    if not isinstance(value.get(key), (str, int, float)):
+def _parsed(value: Mapping[str, Any], section: str, key: str, parse: _Parse) -> dict[str, Any]:
+    text = value.get(key)
+    if not isinstance(text, (str, int, float)) or isinstance(text, bool):
         return {}
-    return {key: msgspec.to_builtins(parse(str(value[key])))}
+    try:
+        return {key: msgspec.to_builtins(parse(str(text)))}
+    except SettingsError as error:
+        raise SettingsError(f"{section}: {error}") from None
+
+
+_EXPECTED = {  # msgspec's names of types
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "object": "settings by name",
+}
+
+
+def _in_our_words(said: str, plain: Mapping[str, Any]) -> str:
+    """Return what msgspec says of a value, with what may stand there."""
+    problem, _, place = said.partition(" - at `$.")
+    place = place.removesuffix("`")
+    keys = place.split(".") if place else []
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", problem)
+    if missing:
+        return f"{'.'.join([*keys, missing[1]])} must be given"
+    got: Any = plain
+    kinds: tuple[Any, ...] = (Recipe,)
+    for key in keys:
+        got = got.get(key) if isinstance(got, Mapping) else got
+        hints = [get_type_hints(kind).get(key) for kind in kinds if is_dataclass(kind)]
+        kinds = tuple(kind for hint in hints for kind in (get_args(hint) or (hint,)))
+    choices = [
+        name for kind in kinds for name in get_args(kind) or (kind,) if isinstance(name, str)
+    ]
+    expected = re.match(r"Expected `(\w+)", problem)
+    if choices:
+        may = " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+    elif expected and expected[1] in _EXPECTED:
+        may = _EXPECTED[expected[1]]
+    else:
+        return f"{place or 'recipe'}: {problem}"
+    return f"{place} must be {may}, got {got!r}"

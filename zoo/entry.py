@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-#: What a network is for. digits, mnist, imagefolder, sst2 and stsb are tasks that can be run here.
+#: What a network is for. Of these mnist and imagefolder can be trained on here, and stsb measured.
 TaskName = Literal[
     "mnist", "cifar10", "imagefolder", "segmentation", "super-resolution", "style", "detection",
     "video", "word-vectors", "sentiment", "text-classification", "tagging", "language-model",

@@ -5,21 +5,28 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_FEW = 24  # names that a reader looks through
+
 
 class ZooError(Exception):
     """One line that says what is missing or unknown, where it was looked for, and what to do."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ZooError:
-    """Return the error for a name that no row has: it lists the nearest ones."""
+    """Return the error for a name that no row has: it lists the nearest ones, or a few names."""
     names = sorted(known)
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
-    hint = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(names)}"
+    if near:
+        hint = f"the nearest are {', '.join(near)}"
+    elif len(names) <= _FEW:
+        hint = f"there are {', '.join(names)}"
+    else:
+        hint = "compress zoo lists them"
     return ZooError(f"{kind} must be a known name, got {name!r}; {hint}")
 
 
 def not_installed(package: str, extra: str) -> ZooError:
     """Return the error for an optional dependency that is not there."""
     return ZooError(
-        f"{package} is not installed; bring it with: pip install 'compress-toolkit[{extra}]'"
+        f"{package} is not installed; install it with: pip install 'compress-toolkit[{extra}]'"
     )

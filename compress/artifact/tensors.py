@@ -76,7 +76,7 @@ class Coded:
     @property
     def form(self) -> str:
         """How positions and values are coded, in words."""
-        values = f"{self.codebook.count} centroids" if self.codebook else "dense"
+        values = self._values_in_words()
         scan = ", transposed" if self.columns > 1 else ""
         match self.positions:
             case "all":
@@ -89,6 +89,14 @@ class Coded:
                 return f"{values}, mixed"
             case _:
                 assert_never(self.positions)
+
+    def _values_in_words(self) -> str:
+        if self.codebook is None:
+            return "dense"
+        n = self.codebook.count
+        if 2 * n > self.n_values > 1:  # hardly any value is shared: it is their order that is coded
+            return f"{n} sorted values"
+        return f"{n} centroid{'s' * (n != 1)}"
 
     def decode_into(self, out: Items, learned: Model | None = None) -> Model | None:
         """Write the items to `out`, shape `(count,)`.

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from compress.cli.output import Json, grid, print_json, show, size
+from compress.cli.output import Json, grid, print_json, show
+from compress.report.wording import plain, share, size
 
 EXAMPLE = "compress inspect model.safetensors"
 
@@ -20,7 +21,6 @@ def command(
     """Show the bytes by layer and by kind."""
     from compress.artifact import archive, facts
     from compress.measure.size import paper_bytes, tensor_sizes
-    from compress.report.wording import plain
 
     found = archive.read(file)
     layers = tensor_sizes(found)
@@ -57,7 +57,7 @@ def command(
     typer.echo()
     kinds = grid("kind", "bytes>", "share>")  # last: a screen shows it, however many the layers
     for kind, n_bytes in ledger.items():
-        kinds.add_row(kind, str(n_bytes), f"{n_bytes / total:.1%}")
+        kinds.add_row(kind, str(n_bytes), share(n_bytes / total))
     kinds.add_row("file", str(total), "")
     kinds.add_row("paper's accounting (weights only)", str(paper), "")
     show(kinds)

@@ -11,6 +11,7 @@ import typer
 from compress import __version__
 from compress.cli import (
     doctor,
+    flags,
     import_,
     inspect,
     keygen,
@@ -32,6 +33,7 @@ _TORCH = ("torch", "torchvision", "accelerate", "onnxscript", "sklearn")
 
 app = typer.Typer(
     name="compress",
+    cls=flags.Group,
     help="From a named network to a small file that ships.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -58,7 +60,8 @@ for module in (
     run, pack, unpack, inspect, verify, sign, keygen, evaluate, predict, import_, zoo, doctor,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2].rstrip("_")
-    app.command(name, epilog=f"Example: {module.EXAMPLE}")(_interruptible(module.command))
+    made = app.command(name, cls=flags.Command, epilog=f"Example: {module.EXAMPLE}")
+    made(_interruptible(module.command))
 
 
 def _print_version(wanted: bool) -> None:

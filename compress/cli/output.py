@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from compress.artifact.settings import Coder
+from compress.report.wording import factor, size
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
@@ -46,12 +47,12 @@ Force = Annotated[
 CoderName = Annotated[
     Coder,
     typer.Option(
-        metavar="huffman|best", help="Of codes and positions; best is smaller and slower to open."
+        metavar="huffman|best",
+        help="How codes and positions are written; best is smaller and slower to open.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
-_KIB = 1024
 _PIPED_WIDTH = 1000  # columns: what is not for eyes is not cut to fit
 
 
@@ -91,21 +92,12 @@ def grid(*columns: str) -> Table:
     return table
 
 
-def size(n_bytes: int) -> str:
-    """Return bytes for reading: below 10 KiB exact, then KiB or MiB."""
-    if n_bytes < 10 * _KIB:
-        return f"{n_bytes} B"
-    if n_bytes < 10 * _KIB**2:
-        return f"{n_bytes / _KIB:.1f} KiB"
-    return f"{n_bytes / _KIB**2:.1f} MiB"
-
-
 def tell_packed(target: Path, before: int, after: int, *, as_json: bool) -> None:
     """Print where a compressed file is, and the bytes before and after."""
     if as_json:
         print_json({"file": str(target), "source_bytes": before, "artifact_bytes": after})
     else:
-        typer.echo(f"{target}: {size(before)} to {size(after)}, {before / after:.2f}x")
+        typer.echo(f"{target}: {size(before)} to {size(after)}, {factor(before / after)}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -23,7 +23,7 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a file's signature if a key is given, and its SHA-256, and decode all of it."""
+    """Check a file's signature if a key is given, and the digest it holds, and decode all of it."""
     from compress.artifact import archive
     from compress.artifact import signature as signatures
 
@@ -39,9 +39,10 @@ def command(
         state, words = "missing", f"not signed: there is no {signed}"
     found = archive.read(file)
     n_tensors = sum(1 for _ in archive.decode(found))
-    sha256 = found.container.metadata["sha256"]
+    digest = found.container.metadata["sha256"]  # which is not that of the file: it is inside
     if as_json:
-        print_json({"file": str(file), "sha256": sha256, "tensors": n_tensors, "signature": state})
+        facts = {"tensors": n_tensors, "signature": state}
+        print_json({"file": str(file), "contents_sha256": digest, **facts})
     else:
-        typer.echo(f"{file}: whole, {n_tensors} tensors, SHA-256 {sha256}")
+        typer.echo(f"{file}: whole, {n_tensors} tensors, digest of the contents {digest}")
         typer.echo(words)

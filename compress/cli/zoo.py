@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from compress.cli.output import Json, grid, notes, print_json, show, size
+from compress.cli.output import Json, grid, notes, print_json, show
+from compress.report.wording import size
 
 if TYPE_CHECKING:
     from zoo.entry import Entry

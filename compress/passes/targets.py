@@ -19,6 +19,7 @@ T = TypeVar("T", float, int)
 
 PLAIN = "*"  # the key of the value for all weights that no other entry names
 MAX_BITS = 16
+_LONGEST = 40  # characters of a size
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -99,14 +100,31 @@ def sparsity_targets(text: str) -> Targets[float]:
 
 
 def bits_targets(text: str) -> Targets[int]:
-    """Parse bits like `5bit`, `conv=8bit,fc=5bit` or `features.0=8bit,*=5bit`.
+    """Parse bits like `5`, `5bit`, `conv=8bit,fc=5bit` or `features.0=8,*=5`.
 
-    >>> bits_targets("conv=8bit,fc=5bit").entries
+    >>> bits_targets("conv=8bit,fc=5").entries
     (('conv', 8), ('fc', 5))
     """
     targets = Targets(tuple(_entries(text, "bits", _bits)))
     require_bits(targets)
     return targets
+
+
+def n_bytes(text: str) -> int:
+    """Parse a size: `2000000`, `400k`, `2MB` (decimal) or `1.9MiB` (binary), in any case.
+
+    >>> n_bytes("400k"), n_bytes("1.5MB"), n_bytes("2 MiB")
+    (400000, 1500000, 2097152)
+    """
+    match = re.fullmatch(r"(-?[0-9][0-9_]*(?:\.[0-9]+)?) ?(?:([kmg])(i?))?b?", text.strip().lower())
+    if match is None or len(text) > _LONGEST:
+        raise SettingsError(
+            f"target_bytes must be a size such as 2000000, 400k, 2MB or 1.9MiB, got {text!r}"
+        )
+    number, unit, binary = match.groups()
+    power = " kmg".index(unit) if unit else 0
+    scale: int = (1024 if binary else 1000) ** power
+    return round(float(number) * scale)
 
 
 def require_sparsities(targets: Targets[float]) -> None:
@@ -158,9 +176,11 @@ def _sparsity(text: str, name: str) -> float:
 
 
 def _bits(text: str, name: str) -> int:
-    match = re.fullmatch(r"(-?[0-9]{1,9})bit", text)
+    match = re.fullmatch(r"(-?[0-9]{1,9})(?: ?bits?)?", text)
     if match is None:
-        raise SettingsError(f"{name} must be given like 5bit, got {text!r}")
+        raise SettingsError(
+            f"{name} must be a whole number in [1, {MAX_BITS}], such as 5 or 5bit, got {text!r}"
+        )
     return int(match[1])
 
 

@@ -8,12 +8,12 @@ MINUTE = 60.0
 def size(n_bytes: int) -> str:
     """Return a size in the largest binary unit that leaves at least 1.
 
-    >>> size(812), size(27_000), size(1_066_440)
-    ('812 B', '26.4 KiB', '1.02 MiB')
+    >>> size(812), size(27_000), size(1_066_440), size(1024**2 - 1)
+    ('812 B', '26.4 KiB', '1.02 MiB', '1.00 MiB')
     """
     value, unit = float(n_bytes), "B"
-    for larger in ("KiB", "MiB", "GiB"):
-        if value < 1024:
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1023.5:  # what is rounded to 1024 is 1 of the next
             break
         value, unit = value / 1024, larger
     return f"{n_bytes} B" if unit == "B" else f"{_three(value)} {unit}"
@@ -35,6 +35,15 @@ def percent(value: float) -> str:
     '98.36 %'
     """
     return f"{100 * value:.2f} %"
+
+
+def share(value: float) -> str:
+    """Return a part of a whole in percent, for parts that are looked at side by side.
+
+    >>> share(0.312)
+    '31.2 %'
+    """
+    return f"{100 * value:.1f} %"
 
 
 def points(before: float, after: float) -> str:
@@ -69,4 +78,4 @@ def plain(name: str) -> str:
 
 def _three(value: float) -> str:
     """Three digits, or all of the whole ones."""
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"

@@ -122,6 +122,6 @@ def test_without_the_extra(file: Path) -> None:
         ("verify", file, "--key", file.with_name("a.pub")),
     ):
         said = without(("cryptography",), script, *words).error()
-        expected = "cryptography is not installed; bring it with: pip install 'compress-toolkit["
+        expected = "cryptography is not installed; install it with: pip install 'compress-toolkit["
         assert said == expected + "signing]'"
     assert without(("cryptography",), script, "verify", file).code == 0

@@ -85,8 +85,8 @@ def test_sparsities_that_are_none(text, message):
         ("17bit", r"^bits must be in \[1, 16\], got 17$"),
         ("conv=17bit", r"^bits of conv must be in \[1, 16\], got 17$"),
         ("-1bit", r"^bits must be in \[1, 16\], got -1$"),
-        ("5", r"^bits must be given like 5bit, got '5'$"),
-        ("5.5bit", "bits must be given like 5bit"),
+        ("int8", r"^bits must be a whole number in \[1, 16\], such as 5 or 5bit, got 'int8'$"),
+        ("5.5bit", "bits must be a whole number in"),
     ],
 )
 def test_bits_that_are_none(text, message):

@@ -83,8 +83,8 @@ def test_unknown_name_lists_the_nearest(name: str, nearest: str) -> None:
         get(name)
 
 
-def test_name_that_is_near_to_nothing_lists_all() -> None:
-    with pytest.raises(ZooError, match=r"there are .*lenet-300-100, .*vgg16"):
+def test_name_that_is_near_to_nothing_says_where_all_are() -> None:
+    with pytest.raises(ZooError, match="compress zoo lists them"):
         get("qqq")
     with pytest.raises(ZooError, match=r"family must be a known name, got 'lenets'.*lenet"):
         entries("lenets")

@@ -50,7 +50,7 @@ def test_preprocessing_scales_up() -> None:
 
 def test_scikit_learn_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ZooError, match=r"^scikit-learn is not installed; bring it with: pip"):
+    with pytest.raises(ZooError, match=r"^scikit-learn is not installed; install it with: pip"):
         Digits().load("test", NOWHERE)
 
 
