@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -18,13 +19,14 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from compress import files, places
+from compress import files, kept, places
 from compress.errors import DataError, OutputError, SettingsError
 from compress.pipeline import published
 from compress.pipeline.subject import Data, Subject
 from compress.recipe import Recipe
 from compress.training.settings import TrainSettings
 
+_LOG = logging.getLogger(__name__)
 _VERSION = 2  # of how a baseline is trained: raised where its bits change
 _NAMED = ("pretrained", "random", "trained")
 Source = Literal["pretrained", "random", "trained"] | Path
@@ -151,19 +153,28 @@ def _machine(device: torch.device) -> list[object]:
 
 def trained(file: Path, model: nn.Module, train: Callable[[], object]) -> None:
     """Load the baseline that is kept in `file`, or train it and keep it there."""
-    if file.is_file():
-        try:
-            weights_file(file, model)
-        except DataError as error:
-            raise DataError(f"{error}; delete it to train it anew") from error
+    if file.exists() and _is_loaded(file, model):
         return
     try:
         files.require_writable(file)  # before hours of training
         train()
         state = {name: held.contiguous().clone() for name, held in model.state_dict().items()}
-        files.write_bytes(file, safetensors.torch.save(state))
+        kept.write(file, safetensors.torch.save(state, dict(kept.ROOM)))
     except OutputError as error:
         raise OutputError(f"{error} (or set $COMPRESS_CACHE)") from error
+
+
+def _is_loaded(file: Path, model: nn.Module) -> bool:
+    """Load a kept baseline; where it is not what was written, say so and leave the model."""
+    untrained = {name: held.clone() for name, held in model.state_dict().items()}
+    try:
+        kept.read(file)
+        weights_file(file, model)
+    except DataError as error:
+        _LOG.warning("the dense network is trained anew: %s", error)
+        model.load_state_dict(untrained)
+        return False
+    return True
 
 
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:

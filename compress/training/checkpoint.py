@@ -6,6 +6,7 @@ as they were after the best epoch. What is not a tensor is JSON in the metadata.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from compress import kept
 from compress.constraints import constraints_of
 from compress.errors import CompressError, DataError, FormatError
-from compress.files import write_bytes
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -87,27 +90,32 @@ def save(
                 tensors[f"optimizer/{index}/{name}"] = held.detach().cpu().contiguous()
     tensors |= {f"best/{name}": held for name, held in history.best.items()}
     record = _Record(_FORMAT, identity, history.losses, history.correct, history.best_epoch)
-    metadata = {"training": msgspec.json.encode(record).decode()}
-    write_bytes(path, safetensors.torch.save(tensors, metadata))
+    metadata = {**kept.ROOM, "training": msgspec.json.encode(record).decode()}
+    kept.write(path, safetensors.torch.save(tensors, metadata))
 
 
 def load(path: Path, identity: str, model: nn.Module, optimizer: Optimizer) -> History | None:
-    """Read the file into model and optimizer; return None where there is no file.
+    """Read the file into model and optimizer; return None where there is none that can be used.
 
     Raises:
-        DataError: when it is damaged or of another training.
+        DataError: when it is of another training.
     """
     if not path.exists():
         return None
     try:
+        data = kept.read(path)
         with safetensors.safe_open(path, "pt") as stored:
             text = (stored.metadata() or {}).get("training", "")
-            record = msgspec.json.decode(text, type=_Record)
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, msgspec.DecodeError) as error:
-        raise _unusable(path, str(error)) from error
-    if (record.format, record.identity) != (_FORMAT, identity):
+        record = msgspec.json.decode(text, type=_Record)
+    except (DataError, OSError, safetensors.SafetensorError, msgspec.MsgspecError) as error:
+        _LOG.warning("training begins anew: checkpoint %s", error)
+        return None
+    if record.format != _FORMAT:
+        _LOG.warning("training begins anew: checkpoint %s is of another version", path)
+        return None
+    if record.identity != identity:
         raise _unusable(path, "it is of a training with other settings, data or network")
+    tensors = safetensors.torch.load(data)
     try:
         restore(model, tensors)
         _restore_optimizer(optimizer, _under("optimizer/", tensors))

@@ -87,14 +87,15 @@ def fit(
         augmentation: the task's, see `augment.CHANGES`.
         seed: at least 0; order, augmentation and dropout follow from it.
         device: "cpu" or "cuda".
-        checkpoint: file that is written after each epoch, and resumed from where it exists.
+        checkpoint: file that is written after each epoch, and resumed from where it exists; a
+            damaged one is told, and the training begins anew.
         on_step: called before each step with its number and the number of all steps; it may
             change masks and weights.
         progress: called now and then with the same numbers, counted from 1, and figures to show.
 
     Raises:
         SettingsError: when the settings do not fit the data or the processes.
-        DataError: when the checkpoint is damaged or of another training.
+        DataError: when the checkpoint is of another training.
     """
     require(seed >= 0, "seed", "at least 0", seed)
     accelerator = _accelerator(torch.device(device))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save, save_file
 from torch import nn
 
 from compress.artifact import archive
@@ -25,6 +25,7 @@ from compress.report.data import Report
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run, small_run
 from tests.export.networks import Words, initializers
+from zoo import registry
 from zoo.entry import Input
 
 NAME = "lenet-300-100"
@@ -132,8 +133,6 @@ def test_without_data_there_is_no_accuracy_but_a_reason(tmp_path: Path) -> None:
 
 
 def test_zero_epochs_train_nothing_and_a_file_gives_the_weights(tmp_path: Path) -> None:
-    from zoo import registry
-
     torch.manual_seed(7)
     model = registry.get(NAME).build()
     save_file(model.state_dict(), tmp_path / "mine.safetensors")
@@ -220,16 +219,31 @@ def test_a_baseline_is_named_by_all_that_decides_it(tmp_path: Path) -> None:
     assert kept[0].name.startswith(f"{NAME}-digits-")
 
 
-def test_a_damaged_baseline_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", ["cut", "bit", "old"])
+def test_a_damaged_baseline_is_trained_anew(
+    damage: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     kept = next((small_run()[0].parent / "cache" / "models").iterdir())
+    whole = kept.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    content = {"cut": whole[:1000], "bit": bytes(flipped), "old": save(load_file(kept))}
     damaged = tmp_path / "models" / kept.name
     damaged.parent.mkdir()
-    damaged.write_bytes(kept.read_bytes()[:1000])
-    monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path))
-    recipe = small_run()[0] / "recipe.yaml"
-    said = compress("run", "--recipe", recipe, "--out", tmp_path / "run").error()
-    assert str(damaged) in said
-    assert said.endswith("delete it to train it anew")
+    damaged.write_bytes(content[damage])
+    model = registry.get(NAME).build()
+    untrained = {name: held.clone() for name, held in model.state_dict().items()}
+
+    def train() -> None:
+        assert all(torch.equal(held, untrained[n]) for n, held in model.state_dict().items())
+        load_model(model, kept)
+
+    dense.trained(damaged, model, train)
+    (said,) = caplog.messages
+    assert said.startswith(f"the dense network is trained anew: {damaged} is damaged")
+    assert damaged.read_bytes() == whole
 
 
 def test_a_baseline_that_cannot_be_kept_is_not_trained(

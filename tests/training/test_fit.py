@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from compress import kept
 from compress.constraints import Mask, Shared, constraints_of
 from compress.errors import DataError, SettingsError
 from compress.preprocess import Preprocessing
@@ -203,14 +204,21 @@ def test_checkpoint_of_other_pictures(
         run(copy.deepcopy(model), checkpoint=path, **{part: Arrays(pixels, given.labels)})
 
 
-def test_damaged_checkpoint(run: Run, model: nn.Module, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_told_and_not_used(
+    run: Run, model: nn.Module, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "fit.safetensors"
-    run(copy.deepcopy(model), checkpoint=path)
+    expected = run(copy.deepcopy(model), checkpoint=path)
     whole = path.read_bytes()
-    for data in (b"", b"\x80\x04N.", whole[: len(whole) // 2]):
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for data in (b"", b"{}", b"\x80\x04N.", whole[: len(whole) // 2], bytes(flipped)):
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"fit\.safetensors cannot be used"):
-            run(copy.deepcopy(model), checkpoint=path)
+        caplog.clear()
+        assert run(copy.deepcopy(model), checkpoint=path) == expected
+        (said,) = caplog.messages
+        assert said.startswith(f"training begins anew: checkpoint {path} is damaged")
+        kept.read(path)
 
 
 def test_progress_is_told(run: Run, model: nn.Module) -> None:
