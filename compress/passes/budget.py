@@ -26,7 +26,7 @@ from compress.passes.importance import fisher_diagonal
 from compress.passes.inputs import Factor, compensated, input_factors
 from compress.passes.settings import BudgetSettings
 from compress.passes.share import SharedLayer, ShareReport, keep
-from compress.passes.weights import Weight, weights_of
+from compress.passes.weights import Weight, require_some, weights_of
 
 _TRIES = 6  # at the size of the real file
 _NEAR = 0.995  # of the target is near enough
@@ -72,6 +72,7 @@ def share_to_size(
         )
     constraints_of(model).apply(model)
     weights, skipped = weights_of(model)
+    require_some(weights, skipped)
     layers = _layers(model, weights, settings, samples, seed)
     chosen = samples[: settings.corrected] if samples is not None else None
     means = channel_means(model, chosen) if chosen is not None and len(chosen) else ()

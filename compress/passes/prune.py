@@ -25,7 +25,7 @@ from compress.kernels.magnitude import (
 )
 from compress.passes.settings import PruneSettings, Scope
 from compress.passes.targets import Kind
-from compress.passes.weights import Skipped, Weight, weights_of
+from compress.passes.weights import Skipped, Weight, require_some, weights_of
 
 OnStep = Callable[[int, int], None]
 FineTune = Callable[[nn.Module, OnStep | None], object]
@@ -86,8 +86,10 @@ def prune(
     Raises:
         SettingsError: when a target matches no layer, or its weights are shared already.
         DataError: when weights are not finite.
+        UnsupportedLayerError: when there are no weights.
     """
     weights, skipped = weights_of(model)
+    require_some(weights, skipped)
     targets = settings.sparsity.resolve(weights)
     addressed = [weight for weight in weights if weight.name in targets]
     skipped += [Skipped(w.name, "no target matches") for w in weights if w.name not in targets]

@@ -17,7 +17,7 @@ from compress.errors import require
 from compress.kernels.kmeans import Init, assign, kmeans_1d
 from compress.passes.settings import ShareSettings
 from compress.passes.targets import Kind
-from compress.passes.weights import Skipped, Weight, weights_of
+from compress.passes.weights import Skipped, Weight, require_some, weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ def share(model: nn.Module, settings: ShareSettings, *, seed: int) -> tuple[nn.M
     require(seed >= 0, "seed", "0 or more", seed)
     constraints_of(model).apply(model)
     weights, skipped = weights_of(model)
+    require_some(weights, skipped)
     targets = settings.bits.resolve(weights)
     layers = []
     for weight in weights:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import ParametrizationList
 
-from compress.errors import DataError
+from compress.errors import DataError, UnsupportedLayerError
 from compress.passes.targets import Kind
 
 _MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
@@ -21,6 +23,7 @@ _MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
     ("embedding", (nn.Embedding, nn.EmbeddingBag)),
     ("rnn", (nn.RNNBase, nn.RNNCellBase)),
 )
+_BIAS = "a bias"
 # Linear layers of libraries that are not imported for it.
 _FOREIGN_FC = frozenset(
     {
@@ -67,6 +70,9 @@ def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
 
     A weight is a floating-point parameter of two or more dimensions that a convolution, linear,
     embedding or recurrent module holds.
+
+    Raises:
+        UnsupportedLayerError: when there are no numbers to change, or nothing may change them.
     """
     names: dict[nn.Parameter, list[str]] = {}
     kinds: dict[nn.Parameter, Kind] = {}
@@ -81,6 +87,7 @@ def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
                 kinds.setdefault(parameter, kind)
     weights, skipped = [], []
     for name, parameter in model.named_parameters():
+        _require_numbers(name, parameter)
         reason = _not_a_weight(name, parameter, holders[parameter], kinds.get(parameter))
         if reason is not None:
             skipped.append(Skipped(name, reason))
@@ -89,6 +96,31 @@ def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
         address = frozenset([*names[parameter], *filter(None, modules)])
         weights.append(Weight(name, modules[0], kinds[parameter], parameter, address))
     return weights, skipped
+
+
+def require_some(weights: Sequence[Weight], skipped: Sequence[Skipped]) -> None:
+    """Raise `UnsupportedLayerError` where a pass finds nothing to do."""
+    if not weights:
+        why = "it has no parameters"
+        telling = [one for one in skipped if one.reason != _BIAS] or skipped
+        if telling:
+            why = f"{telling[0].name} is left alone: {telling[0].reason}"
+        raise UnsupportedLayerError(f"the model has no weight that can be compressed; {why}")
+
+
+def _require_numbers(name: str, parameter: nn.Parameter) -> None:
+    """Raise `UnsupportedLayerError` for what only stands for a tensor."""
+    if is_lazy(parameter):
+        return
+    if parameter.is_meta or type(parameter.data).__name__ == "FakeTensor":
+        raise UnsupportedLayerError(
+            f"{name} has no numbers (it is on the meta device or fake); load the weights first"
+        )
+    if parameter.is_inference():
+        raise UnsupportedLayerError(
+            f"{name} was made in torch.inference_mode, and nothing may change it; "
+            "build the model outside of that"
+        )
 
 
 def _kind_of(module: nn.Module) -> Kind | None:
@@ -103,10 +135,33 @@ def _not_a_weight(
     """Return why a parameter is no weight, or None when it is one."""
     if is_lazy(parameter):
         return "not initialized: run the model once"
+    dtype, layout = (
+        str(kind).removeprefix("torch.") for kind in (parameter.dtype, parameter.layout)
+    )
+    if type(parameter.data) is not Tensor:
+        return f"it is a {type(parameter.data).__name__}, not a plain tensor"
+    if layout != "strided":
+        return f"its layout is {layout}, not dense"
     if not parameter.is_floating_point():
-        return f"its numbers are {str(parameter.dtype).removeprefix('torch.')}, not floats"
-    if "bias" in name.rpartition(".")[2]:
-        return "a bias"
+        return f"its numbers are {dtype}, not floats"
+    if parameter.element_size() < 2:
+        return f"its numbers are {dtype}: small already"
+    own = name.rpartition(".")[2]
+    if "bias" in own:
+        return _BIAS
+    if isinstance(holder, ParametrizationList):
+        return "a parametrization computes the weight from it; remove_parametrizations first"
+    if own.endswith("_g") and any(
+        type(hook).__name__ == "WeightNorm" for hook in holder._forward_pre_hooks.values()
+    ):
+        return "weight_norm scales the weight with it; remove_weight_norm first"
+    if isinstance(holder, torch.jit.ScriptModule):
+        return "its module is scripted; compress the model first"
+    if any(
+        not step and size > 1
+        for step, size in zip(parameter.stride(), parameter.shape, strict=True)
+    ):
+        return "its numbers share their place in memory; clone it"
     if parameter.ndim < 2:
         return "a vector: too small to matter"
     if kind is None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.utils import parametrizations
 
-from compress.passes.targets import sparsity_targets
+from compress.errors import UnsupportedLayerError
+from compress.passes.prune import prune
+from compress.passes.settings import PruneSettings, ShareSettings
+from compress.passes.share import share
+from compress.passes.targets import bits_targets, sparsity_targets
 from compress.passes.weights import Skipped, weights_of
 
 
@@ -51,6 +58,80 @@ def test_integers_are_no_weights():
     layers = nn.Linear(2, 2, bias=False)
     layers.weight = nn.Parameter(torch.zeros(2, 2, dtype=torch.int8), requires_grad=False)
     assert weights_of(layers) == ([], [Skipped("weight", "its numbers are int8, not floats")])
+
+
+def linear(held: torch.Tensor) -> nn.Linear:
+    """Return a layer that holds a weight of an unusual kind."""
+    layer = nn.Linear(4, 4)
+    layer.weight = nn.Parameter(held, requires_grad=False)
+    return layer
+
+
+class Own(torch.Tensor):
+    """A tensor of somebody's."""
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        (torch.eye(4).to_sparse(), "its layout is sparse_coo, not dense"),
+        (torch.eye(4).to(torch.float8_e4m3fn), "its numbers are float8_e4m3fn: small already"),
+        (torch.ones(4, 1).expand(4, 4), "its numbers share their place in memory; clone it"),
+        (torch.eye(4).as_subclass(Own), "it is a Own, not a plain tensor"),
+        (torch.eye(4, dtype=torch.complex64), "its numbers are complex64, not floats"),
+    ],
+)
+def test_what_cannot_be_changed_is_left_alone_and_told(held: torch.Tensor, reason: str) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), linear(held))
+    weights, skipped = weights_of(model)
+    assert [weight.name for weight in weights] == ["0.weight"]
+    assert Skipped("1.weight", reason) in skipped
+    _, report = prune(model, PruneSettings(sparsity=sparsity_targets("0.5")))
+    assert Skipped("1.weight", reason) in report.skipped
+    with pytest.raises(UnsupportedLayerError, match="no weight that can be compressed; weight is"):
+        prune(model[1], PruneSettings(sparsity=sparsity_targets("0.5")))
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")  # torch's own words, in some of its versions
+def test_computed_weights_are_told() -> None:
+    made = parametrizations.weight_norm(nn.Linear(4, 4))
+    reasons = {entry.name: entry.reason for entry in weights_of(made)[1]}
+    assert "remove_parametrizations" in reasons["parametrizations.weight.original0"]
+    scripted = torch.jit.trace(nn.Linear(4, 4), torch.zeros(1, 4))
+    reasons = {entry.name: entry.reason for entry in weights_of(scripted)[1]}
+    assert reasons["weight"] == "its module is scripted; compress the model first"
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_weight_norm_s_lengths_are_no_weights() -> None:
+    layer = nn.utils.weight_norm(nn.Linear(4, 4))
+    (weight,), skipped = weights_of(layer)
+    assert weight.name == "weight_v"
+    assert any(entry.name == "weight_g" and "weight_norm" in entry.reason for entry in skipped)
+
+
+def models_without_numbers() -> dict[str, nn.Module]:
+    with FakeTensorMode():
+        fake = nn.Linear(4, 4)
+    with torch.inference_mode():
+        frozen = nn.Linear(4, 4)
+    half = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, device="meta"))
+    return {
+        "meta": nn.Linear(4, 4, device="meta"), "half": half, "fake": fake, "inference": frozen,
+        "lazy": nn.LazyLinear(4), "none": nn.ReLU(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(models_without_numbers()))
+def test_models_without_numbers_end_in_one_line(name: str) -> None:
+    model = models_without_numbers()[name]
+    for act in (
+        lambda: prune(model, PruneSettings(sparsity=sparsity_targets("0.5"))),
+        lambda: share(model, ShareSettings(bits=bits_targets("2bit")), seed=0),
+    ):
+        with pytest.raises(UnsupportedLayerError) as told:
+            act()
+        assert "\n" not in str(told.value)
 
 
 def test_a_linear_layer_of_another_library():
