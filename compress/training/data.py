@@ -7,6 +7,7 @@ processes. Both give the same numbers.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -128,6 +129,7 @@ class Batches:
             batch_sampler=[indices.tolist() for indices in batches],
             num_workers=self._workers,
             collate_fn=_same,  # `__getitems__` has made the batch already
+            worker_init_fn=_uninterrupted,
             generator=generator(0),  # else it would draw from torch's global one
         )
         for made in loader:
@@ -157,6 +159,11 @@ class _Decoded(Dataset[Tensor]):
             return self._batches.inputs(np.asarray(indices, np.int64))
         except Exception as error:  # noqa: BLE001 (it is raised again in `_stream`)
             return error
+
+
+def _uninterrupted(_worker: int) -> None:
+    """Leave Ctrl-C to the main process, which ends its workers without their tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _same(batch: Any) -> Any:  # noqa: ANN401 (the loader takes it for a list)
