@@ -11,7 +11,7 @@ SETS := mnist imagenet-sample stsb squeezenet-deep-compression
 .PHONY: demo test nightly lint data browser format clean
 
 demo: $(VENV)/.installed
-	$(RUN)/compress run --model lenet-300-100 --task digits --prune 0.9 --quantize 5bit --out $(DEMO)
+	$(RUN)/compress run --model lenet-300-100 --task digits --prune 0.9 --quantize 5bit --out $(DEMO) --force
 
 test: lint
 	$(RUN)/python -m pytest -n auto --dist worksteal \

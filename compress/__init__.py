@@ -31,14 +31,19 @@ __all__ = ["CompressError", "pack", "run", "runtime", "unpack"]
 
 
 def run(
-    recipe: Recipe | Mapping[str, Any], out: Path | str | None = None, *, resume: bool = False
+    recipe: Recipe | Mapping[str, Any],
+    out: Path | str | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
 ) -> Report:
     """Take a named network to a compressed file, as `compress run` does.
 
     Args:
         recipe: the settings; a mapping takes the values that the command line takes.
         out: folder of the results, by default runs/NAME.
-        resume: go on with a run that was ended early.
+        resume: go on with a run that was ended early, or read the report of one that is done.
+        force: begin anew over an earlier run, whose files are replaced.
 
     Raises:
         CompressError: what went wrong, in one line.
@@ -50,7 +55,7 @@ def run(
 
     chosen = recipe if isinstance(recipe, recipes.Recipe) else recipes.from_mapping(recipe)
     folder = Path("runs") / chosen.model if out is None else Path(out)
-    return run_stages(chosen, names.subject(chosen), folder, resume=resume)
+    return run_stages(chosen, names.subject(chosen), folder, resume=resume, force=force)
 
 
 def pack(source: Path | str, target: Path | str, *, force: bool = False) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +14,14 @@ import typer
 
 from compress import recipe as recipes
 from compress.cli import names, signals
-from compress.cli.output import Json, fail, notes, show
+from compress.cli.output import Json, fail, show
+from compress.cli.progress import Progress
+from compress.errors import require
+from compress.report.verdict import verdict
 
 if TYPE_CHECKING:
     from compress.recipe import Recipe
+    from compress.report.data import Report
 
 EXAMPLE = "compress run --model resnet50 --prune 0.9 --quantize 5bit"
 
@@ -50,8 +54,21 @@ def command(
         typer.Option(metavar="DIR", help="Folder of the results.", show_default="runs/NAME"),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was ended.")
+        bool,
+        typer.Option("--resume", help="Go on with a run that was ended; one that is done stays."),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin anew over an earlier run in the folder.")
+    ] = False,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="Exit with 1 if more points of accuracy are lost; files are written all the same.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take a named network to a compressed file, measured step by step."""
@@ -62,19 +79,32 @@ def command(
     }  # fmt: skip
     chosen = _recipe(recipe, {key: value for key, value in given.items() if value is not None})
     folder = out or Path("runs") / chosen.model
+    if max_drop is not None:
+        require(math.isfinite(max_drop), "max-drop", "a number of points", max_drop)
+        require(chosen.task is not None, "max-drop", "given with --task to measure on", max_drop)
     with _ending_well(folder):
         subject = names.subject(chosen)
         from compress.pipeline.run import run
 
-        report = run(chosen, subject, folder, resume=resume, notify=_Progress())
+        progress = Progress()
+        report = run(chosen, subject, folder, resume=resume, force=force, notify=progress)
+    if not progress.has_begun:
+        typer.echo(f"the run in {folder} is done already: this is what it gave", err=True)
     if as_json:
         typer.echo(report.to_json(), nl=False)
-        return
+    else:
+        _print(report, folder)
+    lost = verdict(report).drop_points
+    if max_drop is not None and lost is not None and lost > max_drop:
+        fail(f"lost {lost:.4g} points, more than --max-drop {max_drop:g}")
+
+
+def _print(report: Report, folder: Path) -> None:
     from compress.report.summary import table
 
-    show(table(report))
+    show(table(report, folder))
     page = folder / "report.html"
-    typer.echo(f"\nfile    {folder / subject.name}.safetensors")
+    typer.echo(f"\nfile    {folder / report.model}.safetensors")
     typer.echo(f"report  {page if page.exists() else folder / 'report.json'}")
 
 
@@ -98,45 +128,8 @@ def _ending_well(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        words = [word for word in sys.argv[1:] if word != "--resume"]
+        words = [word for word in sys.argv[1:] if word not in ("--resume", "--force")]
         again = shlex.join(["compress", *words, "--resume"])
         if not (folder / ".work").is_dir():
             fail("interrupted; nothing was begun", signals.code())
         fail(f"interrupted; what is done is kept in {folder}, go on with: {again}", signals.code())
-
-
-class _Progress:
-    """Bars on a terminal; a line a stage elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = notes()
-        self._bars: Any = None
-
-    def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        """Move the stage's bar."""
-        if self._bars is not None:
-            text = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
-            self._bars.update(self._bar, completed=done, total=total, figures=text)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Show a stage while it lasts."""
-        start = time.perf_counter()
-        if self._console.is_terminal:
-            from rich import progress
-
-            columns = (
-                progress.TextColumn("{task.description:8}"),
-                progress.BarColumn(),
-                progress.TimeElapsedColumn(),
-                progress.TextColumn("{task.fields[figures]}"),
-            )
-            with progress.Progress(*columns, console=self._console, transient=True) as self._bars:
-                self._bar = self._bars.add_task(name, total=None, figures="")
-                try:
-                    yield
-                finally:
-                    self._bars = None
-        else:
-            yield
-        self._console.print(f"{name:8} {time.perf_counter() - start:7.1f} s")

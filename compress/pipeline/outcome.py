@@ -42,6 +42,8 @@ def report(
     device: str,
     file: Archive,
     facts: Mapping[str, Facts],
+    digests: Mapping[str, str],
+    used: Mapping[str, Any],
 ) -> Report:
     """Put a run's facts together.
 
@@ -52,13 +54,15 @@ def report(
         device: that was trained on.
         file: that ships.
         facts: of each stage, by name, in order.
+        digests: of the results, by their names.
+        used: settings, see `used.used`.
     """
     return Report(
         model=subject.name,
         task=recipe.task,
         seed=recipe.seed,
         recipe=recipes.to_mapping(recipe),
-        versions=_versions(),
+        versions=versions(),
         device=device,
         params=facts["dense"]["params"],
         dense_bytes=facts["dense"]["bytes"],
@@ -82,6 +86,8 @@ def report(
         ),
         layers=_layers(file, facts),
         histograms=_histograms(facts),
+        files=digests,
+        used=used,
     )
 
 
@@ -149,7 +155,8 @@ def _histograms(facts: Mapping[str, Facts]) -> tuple[LayerHistograms, ...]:
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a result."""
     found = {}
     for package in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):

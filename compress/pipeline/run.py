@@ -5,17 +5,16 @@ from __future__ import annotations
 import gc
 import io
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext, redirect_stdout
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from contextlib import closing, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from compress import files
-from compress import recipe as recipes
+from compress import kept
 from compress.artifact import archive
 from compress.constraints import Shared, constraints_of
 from compress.errors import SettingsError
@@ -26,7 +25,9 @@ from compress.passes.prune import OnStep, PruneReport, prune
 from compress.passes.settings import BudgetSettings
 from compress.passes.share import ShareReport, share
 from compress.passes.weights import weights_of
-from compress.pipeline import dense, examples, outcome, published
+from compress.pipeline import dense, examples, outcome, published, used
+from compress.pipeline.folder import Begun, Folder
+from compress.pipeline.notify import Notify, Silent, told
 from compress.pipeline.shipping import Shipping
 from compress.pipeline.subject import Data, Subject, load_data
 from compress.pipeline.work import Work
@@ -42,52 +43,46 @@ from compress.training.settings import TrainSettings
 _LOG = logging.getLogger(__name__)
 
 
-class Notify(Protocol):
-    """Who is told how a run goes."""
-
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Enter and leave a stage."""
-
-    def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        """Tell the progress within a stage."""
-
-
-class Silent:
-    """Nobody is told."""
-
-    def stage(self, name: str) -> AbstractContextManager[None]:
-        """Do nothing."""
-        return nullcontext()
-
-    def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        """Do nothing."""
-
-
 def run(
     recipe: Recipe,
     subject: Subject,
     out: Path,
     *,
     resume: bool = False,
+    force: bool = False,
     notify: Notify | None = None,
 ) -> Report:
     """Carry out a recipe; the results are files in `out`, which the report counts.
+
+    A folder that holds a run is refused unless one of `resume` and `force` is given.
 
     Args:
         recipe: what to do.
         subject: the network and the data that the recipe names.
         out: folder of the results; it is made.
-        resume: go on with a run that was ended early; the result has the same bytes.
+        resume: go on with a run that was ended early; the result has the same bytes. One that is
+            done already is read again.
+        force: begin anew over an earlier run; its files are replaced when the first new one is
+            written.
         notify: is told how the run goes.
 
     Raises:
         CompressError: what went wrong, in one line.
     """
     source = dense.source_of(recipe, subject)
-    text = recipes.to_yaml(recipe)
-    with closing(Work(out, text, resume=resume)) as work:
-        files.write_text(out / "recipe.yaml", text)
-        return _Run(recipe, subject, source, out, work, notify or Silent()).report()
+    data = load_data(subject, dense.preprocessing_of(source, subject))
+    begun = Begun(
+        subject.name,
+        recipe,
+        kept.digest_of(source) if isinstance(source, Path) else None,
+        used.digest_of(data, recipe, source),
+        outcome.versions(),
+    )
+    with closing(Work(out)) as work, closing(Folder(out, work, begun)) as folder:
+        done = folder.enter(resume=resume, force=force)
+        if done is not None:
+            return done
+        return _Run(recipe, subject, source, data, folder, notify or Silent()).report()
 
 
 class _Run:
@@ -98,18 +93,16 @@ class _Run:
         recipe: Recipe,
         subject: Subject,
         source: dense.Source,
-        out: Path,
-        work: Work,
+        data: Data | None,
+        folder: Folder,
         notify: Notify,
     ) -> None:
-        self.recipe, self.subject, self.source = recipe, subject, source
-        self.out, self.work, self.notify = out, work, notify
+        self.recipe, self.subject, self.source, self.data = recipe, subject, source, data
+        self.folder, self.work, self.notify = folder, folder.work, notify
         self.device = _device(recipe.device)
-        self.data = load_data(subject, dense.preprocessing_of(source, subject))
         self.shipping = Shipping(recipe, subject, source, self.data)
         self.model: nn.Module | None = None
-        self.onnx = out / f"{subject.name}.onnx"
-        self.file = out / f"{subject.name}.safetensors"
+        self.reached: str | None = None  # the stage that left the model as it is
 
     def report(self) -> Report:
         """Carry out all stages and write the report."""
@@ -124,6 +117,8 @@ class _Run:
                 with self.notify.stage(name), self.work.stage(name) as record:
                     self._recover([earlier for earlier, _ in stages[:position]], name)
                     act(record)
+                    self.reached = name
+                self.work.path(f"{name}.fit").unlink(missing_ok=True)
         facts = {name: self.work.facts(name) or {} for name, _ in stages}
         with self.notify.stage("report"):
             report = outcome.report(
@@ -131,10 +126,12 @@ class _Run:
                 self.subject,
                 self.data,
                 str(self.device),
-                archive.read(self.file),
+                archive.read(self.folder.packed),
                 facts,
+                self.folder.digests(),
+                self._used(),
             )
-            outcome.write(report, self.out)
+            outcome.write(report, self.folder.out)
         self.work.discard()
         if not report.parity.within:
             _LOG.warning(
@@ -177,19 +174,24 @@ class _Run:
         record["unchanged"] = {skipped.name: skipped.reason for skipped in unchanged}
         self.work.save_arrays("inputs", {str(i): array for i, array in enumerate(inputs)})
         self.work.save_arrays("outputs", {str(i): array for i, array in enumerate(outputs)})
-        self.shipping.export(model, inputs, len(outputs), self.onnx)
+        self.folder.replace()
+        self.shipping.export(model, inputs, len(outputs), self.folder.plain)
+        for path in self.folder.exported:
+            self.work.made(path)
         self.model = None  # the ONNX file holds it from here on
         del model
         gc.collect()
 
     def pack(self, record: dict[str, Any]) -> None:
         """Code the ONNX file."""
-        self.shipping.pack(self.onnx, self.file)
-        record["size_bytes"] = self.file.stat().st_size
+        packed = self.folder.packed
+        self.shipping.pack(self.folder.plain, packed)
+        self.work.made(packed)
+        record["size_bytes"] = packed.stat().st_size
 
     def check(self, record: dict[str, Any]) -> None:
         """Load the file that ships, compare it with torch, and measure it."""
-        session = load(self.file)
+        session = load(self.folder.packed)
         inputs, outputs = self.work.load_arrays("inputs"), self.work.load_arrays("outputs")
         found = session.run({given.name: inputs[str(i)] for i, given in enumerate(session.inputs)})
         differences = [
@@ -202,6 +204,19 @@ class _Run:
             )
             record["accuracy"] = {"test": right / len(self.data.test)}
 
+    def _used(self) -> dict[str, Any]:
+        return used.used(
+            self.recipe,
+            self.subject,
+            self.source,
+            self.data,
+            device=str(self.device),
+            digests={
+                "weights_sha256": self.folder.begun.weights,
+                "data_sha256": self.folder.begun.data,
+            },
+        )
+
     @property
     def _model(self) -> nn.Module:
         assert self.model is not None
@@ -210,7 +225,7 @@ class _Run:
     def _prune(self) -> tuple[PruneReport, bool]:
         """Prune, while fine-tuning where there is data to train on; was there?"""
         assert self.recipe.prune is not None
-        settings, train = self.recipe.prune, self._training("prune", self.recipe.fine_tune)
+        settings, train = self.recipe.prune, self._training("prune")
         fine_tune = None
         if train is not None:
 
@@ -229,7 +244,7 @@ class _Run:
             return self._share_to_size(self.recipe.budget), False
         assert self.recipe.quantize is not None
         _, shared = share(self._model, self.recipe.quantize, seed=self.recipe.seed)
-        train = self._training("share", self.recipe.centroids)
+        train = self._training("share")
         if train is not None:
             self._fit("share", self._model, train, None)
         return shared, train is not None
@@ -265,7 +280,7 @@ class _Run:
 
     def _recover(self, done: list[str], stage: str) -> None:
         """Bring the model to where the stages that are done left it, after a resume."""
-        if self.model is not None or stage in ("dense", "pack", "check"):
+        if not done or stage in ("pack", "check") or self.reached == done[-1]:
             return
         saved = [name for name in done if self.work.path(f"{name}.model.safetensors").is_file()]
         if saved:
@@ -275,7 +290,8 @@ class _Run:
         else:
             model = self._dense_model()
         self.model = model
-        # Passes without training are quick and give the same again.
+        # What was not trained is computed again: it gives the same, in seconds, though sharing
+        # for a size takes minutes.
         for name in done[done.index(saved[-1]) + 1 if saved else 1 :]:
             {"prune": self._prune, "share": self._share}[name]()
 
@@ -317,32 +333,27 @@ class _Run:
                 f"task {data.task.name} has no training part to train {self.subject.name} on; "
                 "use --weights pretrained|random|FILE"
             )
-        settings = self.recipe.baseline or _train_settings(data, "baseline", self.subject.name)
+        settings = used.baseline(self.recipe, data, self.subject.name)
         file = dense.baseline_file(
             self.subject, data, settings, self.recipe.seed, model=model, device=self.device
         )
         dense.trained(file, model, lambda: self._fit("dense", model, settings, None))
 
-    def _training(
-        self, stage: Literal["prune", "share"], given: TrainSettings | None
-    ) -> TrainSettings | None:
+    def _training(self, stage: used.After) -> TrainSettings | None:
         """Return how a pass is followed by training, or None where it is not."""
-        data, epochs = self.data, self.recipe.epochs
-        if data is None or data.train is None or epochs == 0:
-            return None
-        kind: Literal["fine_tune", "centroids"] = "fine_tune" if stage == "prune" else "centroids"
-        settings = given or _train_settings(data, kind, self.subject.name)
-        return settings if epochs is None else replace(settings, epochs=epochs)
+        return used.after(stage, self.recipe, self.data, self.subject.name)
 
     def _fit(
         self, stage: str, model: nn.Module, settings: TrainSettings, on_step: OnStep | None
     ) -> FitReport:
         assert self.data is not None
         assert self.data.train is not None
+        train = self.data.train
+        self.notify.training(told(stage, self.subject.name, settings, len(train)))
         return fit(
             model,
             settings,
-            train=self.data.train,
+            train=train,
             validation=self.data.validation,
             preprocessing=self.data.preprocessing,
             augmentation=self.data.task.augmentation,
@@ -363,7 +374,6 @@ class _Run:
             self.work.save_arrays(
                 f"{stage}.model", {key: held.numpy() for key, held in state.items()}
             )
-            self.work.path(f"{stage}.fit").unlink(missing_ok=True)
         record["skipped"] = {skipped.name: skipped.reason for skipped in done.skipped}
         if isinstance(done, ShareReport):
             record["alone"] = list(done.alone)
@@ -384,14 +394,6 @@ class _Run:
 
     def _tell(self, done: int, total: int) -> None:
         self.notify.step(done, total, {})
-
-
-def _train_settings(
-    data: Data, stage: Literal["baseline", "fine_tune", "centroids"], model: str
-) -> TrainSettings:
-    """Return the task's own settings, which were tuned on its validation part."""
-    fields: dict[str, Any] = dict(data.task.training(stage, model))
-    return TrainSettings(**fields)
 
 
 def _device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:

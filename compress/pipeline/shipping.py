@@ -59,7 +59,9 @@ class Shipping:
         """Code an ONNX file; what the device has to know is in its graph already."""
         facts = {"model": self.subject.name}
         attached = self.subject.attached() if self.source == "pretrained" else {}
-        convert.pack(plain, packed, facts, coder=self.recipe.coder, attached=attached)
+        convert.pack(
+            plain, packed, facts, coder=self.recipe.coder, attached=attached, force=True
+        )  # the run's folder was looked through before it began
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"model": self.subject.name}

@@ -1,8 +1,13 @@
-"""The work folder of a run: what each stage left, so that a killed run goes on where it was."""
+"""The work folder of a run: what each stage left, so that a killed run goes on where it was.
+
+A record says what a stage found, and the digest of each file that it made. What is damaged, or was
+begun by another version, is told and made anew.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import time
@@ -11,104 +16,124 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
-import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_arrays
 
-from compress import files
-from compress.errors import DataError, OutputError, SettingsError
+from compress import files, kept
+from compress.errors import DataError, OutputError
 from compress.measure import memory
 
+_LOG = logging.getLogger(__name__)
+
 _NAME = ".work"  # in the folder of the run
+_BEGUN = "begun.json"  # what the run is; without it nothing is resumed
+_OLD = "recipe.yaml"  # what earlier versions had in its place
 
 
 class Work:
-    """Facts and weights of the stages that are done."""
+    """Facts and weights of the stages that are done; one run at a time is in a folder."""
 
-    def __init__(self, out: Path, identity: str, *, resume: bool) -> None:
-        """Open the folder of a run, or begin it anew.
-
-        Args:
-            out: folder of the run.
-            identity: of the recipe; a run goes on only with the one it began with.
-            resume: keep what an earlier run left.
+    def __init__(self, out: Path) -> None:
+        """Keep other runs out of a folder, which is made.
 
         Raises:
-            SettingsError: when the earlier run had another recipe.
             OutputError: when the folder cannot be written, or another run is at work in it.
         """
-        self._folder = out / _NAME
+        self._out, self._folder = out, out / _NAME
+        self._facts: dict[str, dict[str, Any] | None] = {}
+        self._made: list[Path] = []
         self._lock = _locked(out)
-        try:
-            self._open(out, identity, resume=resume)
-        except BaseException:
-            self.close()
-            raise
 
-    def _open(self, out: Path, identity: str, *, resume: bool) -> None:
-        known = self.path("recipe.yaml")
-        if resume and known.is_file():
-            if known.read_text(encoding="utf-8") != identity:
-                raise SettingsError(
-                    f"{out} holds a run with other settings; resume it with those, "
-                    "choose another --out, or leave out --resume"
-                )
-            return
+    @property
+    def is_begun(self) -> bool:
+        """Tell whether an earlier run left something to go on with."""
+        names = {path.name for path in self._folder.glob("[!.]*")}
+        return bool(names & {_BEGUN, _OLD}) and bool(names - {_BEGUN, _OLD})
+
+    def begun(self) -> dict[str, Any] | None:
+        """Return what `begin` was told, else None: damaged, or of an earlier version."""
+        try:
+            return kept.read_record(self.path(_BEGUN))
+        except DataError:
+            return None
+
+    def begin(self, what: Mapping[str, Any]) -> None:
+        """Begin anew; what a run that was ended has left is removed."""
         self.discard()
-        files.write_text(known, identity)
+        kept.write_record(self.path(_BEGUN), what)
 
     def close(self) -> None:
-        """Let other runs into the folder."""
-        os.close(self._lock)
+        """Let other runs into the folder; remove the work folder if nothing is in it."""
+        try:
+            if self.path(_BEGUN).exists() and not self.is_begun:
+                self.discard()
+        finally:
+            os.close(self._lock)
 
     def path(self, name: str) -> Path:
         """Return where a file of the work folder is."""
         return self._folder / name
 
     def facts(self, stage: str) -> dict[str, Any] | None:
-        """Return what a stage that is done has left, else None."""
-        path = self.path(f"{stage}.json")
-        if not path.is_file():
-            return None
+        """Return what a stage that is done has left, else None; say so where it is damaged."""
+        if stage not in self._facts:
+            path = self.path(f"{stage}.json")
+            self._facts[stage] = self._checked(stage, path) if path.exists() else None
+        return self._facts[stage]
+
+    def _checked(self, stage: str, path: Path) -> dict[str, Any] | None:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise DataError(f"{path} is damaged: {error}; leave out --resume") from error
+            record = kept.read_record(path)
+        except DataError as error:
+            _LOG.warning("stage %s is done anew: %s", stage, error)
+            return None
+        for name, digest in record.get("made", {}).items():
+            if kept.digest_of(self._out / name) != digest:
+                _LOG.warning("stage %s is done anew: %s is damaged", stage, self._out / name)
+                return None
+        return record
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
         """Time a stage; what is put into the record is kept when it ends."""
         memory.reset_peak()
         record: dict[str, Any] = {}
+        self._made.clear()
         start = time.perf_counter()
         yield record
         record["seconds"] = time.perf_counter() - start
         record["peak_rss_bytes"] = memory.peak_rss_bytes()
-        files.write_bytes(self.path(f"{name}.json"), msgspec.json.encode(record))
+        made = ((path.relative_to(self._out).as_posix(), path) for path in self._made)
+        record["made"] = {place: kept.digest_of(path) for place, path in made}
+        kept.write_record(self.path(f"{name}.json"), record)
+        self._facts[name] = record
+
+    def made(self, path: Path) -> None:
+        """Count a file below the run's folder among those of the stage that is under way."""
+        self._made.append(path)
 
     def save_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep arrays by name."""
         plain = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-        files.write_bytes(self.path(f"{name}.safetensors"), save_arrays(plain))
+        path = self.path(f"{name}.safetensors")
+        files.write_bytes(path, save_arrays(plain))
+        self.made(path)
 
     def load_arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """Return what `save_arrays` kept."""
-        path = self.path(f"{name}.safetensors")
-        try:
-            arrays: dict[str, NDArray[Any]] = load_file(path)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise DataError(f"{path} is damaged: {error}; leave out --resume") from error
+        """Return what `save_arrays` kept, in a stage whose facts are there."""
+        arrays: dict[str, NDArray[Any]] = load_file(self.path(f"{name}.safetensors"))
         return arrays
 
     def discard(self) -> None:
-        """Remove all that stages left; the recipe first, without which nothing is resumed."""
+        """Remove all that stages left; first what it is, without which nothing is resumed."""
+        self._facts.clear()
         try:
-            files.clear(self._folder.parent)
+            files.clear(self._out)
             if self._folder.exists():
-                self.path("recipe.yaml").unlink(missing_ok=True)
+                for name in (_BEGUN, _OLD):
+                    self.path(name).unlink(missing_ok=True)
                 shutil.rmtree(self._folder)
         except OSError as error:
             raise OutputError(f"cannot remove {self._folder}: {error.strerror}") from error

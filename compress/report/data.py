@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import DataError, FormatError
+from compress.report.verdict import to_mapping, verdict
 
 MAX_BINS = 61  # odd, so that a symmetric histogram has a middle
 MAX_HISTOGRAMS = 24  # the largest layers: more do not fit a page that is read
@@ -123,7 +124,7 @@ class Layer:
     """One weight tensor in the file."""
 
     name: str  #: name of the parameter
-    kind: str  #: kind of the layer, such as Conv2d
+    kind: str  #: conv, fc, embedding, rnn, or other for what passes leave alone
     shape: tuple[Count, ...]  #: of the weight
     weights: Count  #: how many there are
     nonzero: Count  #: how many are not zero
@@ -201,6 +202,9 @@ class Report:
     stages: tuple[Stage, ...]  #: in the order of the run
     layers: tuple[Layer, ...]  #: in the order of the network
     histograms: tuple[LayerHistograms, ...] = ()  #: of the largest layers, `MAX_HISTOGRAMS` at most
+    #: what was used where the recipe says nothing: the source of the weights, settings of trainings
+    used: Mapping[str, object] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)  #: SHA-256 of each result, by its name
 
     def __post_init__(self) -> None:
         total, size = self.ledger.total, self.artifact_bytes
@@ -288,6 +292,7 @@ def _document(report: Report) -> dict[str, object]:
     sizes = [{"step": step, "bytes": size} for step, size in report.sizes]
     document = _inserted(document, "artifact_bytes", "ratio", report.ratio)
     document = _inserted(document, "paper_bytes", "paper_ratio", report.paper_ratio)
+    document = _inserted(document, "accuracy", "verdict", to_mapping(verdict(report)))
     return _inserted(document, "stages", "sizes", sizes)
 
 

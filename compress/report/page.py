@@ -16,6 +16,7 @@ from compress.errors import MissingExtraError
 from compress.report import plots, wording
 from compress.report.data import Layer, Report
 from compress.report.steps import parts, steps
+from compress.report.verdict import verdict
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -90,6 +91,7 @@ def render(report: Report) -> str:
     return environment.from_string(template).render(
         report=report,
         points=wording.points,
+        verdict=verdict(report),
         steps=rows,
         parts=parts(report),
         accuracy_plot=Markup(plots.accuracy(report)) if measured else None,
@@ -98,7 +100,7 @@ def render(report: Report) -> str:
         skipped=_skipped(report.layers),
         slowest=max((stage.seconds for stage in report.stages), default=0.0),
         largest=max((stage.peak_rss_bytes for stage in report.stages), default=0),
-        settings=list(_flat(report.recipe)),
+        settings=list(_flat(report.used or report.recipe)),
     )
 
 

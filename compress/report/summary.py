@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from compress.report.data import Report
 from compress.report.steps import Step, parts, steps
+from compress.report.verdict import Level, Verdict, again, verdict
 from compress.report.wording import duration, factor, percent, plain, points, size
 
 if TYPE_CHECKING:
@@ -14,11 +16,22 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_STYLES: Mapping[Level, str] = {
+    "kept": "green",
+    "lost": "bold red",
+    "unmeasured": "yellow",
+    "ruined": "bold red",
+}
 _NONE = "-"  # a figure that was not taken; ASCII, as is all else here: any terminal prints it
 
 
-def table(report: Report) -> RenderableType:
-    """Return what `rich` prints: one row a step and the headline under it, 80 columns wide."""
+def table(report: Report, folder: Path = Path()) -> RenderableType:
+    """Return what `rich` prints: one row a step, the headline and the verdict, 80 columns wide.
+
+    Args:
+        report: of the run.
+        folder: of the run, as the verdict's command names it.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
@@ -32,7 +45,16 @@ def table(report: Report) -> RenderableType:
     for step in steps(report):
         accuracy = (_known(percent, step.accuracy.get(part)) for part in measured)
         rows.add_row(Text(plain(step.name)), *_size(step), *accuracy, *_cost(step))
-    return Group(rows, Text(), *(Text(line) for line in headline(report)))
+    judged = verdict(report)
+    first, *others = ending(judged, folder)
+    return Group(
+        rows,
+        Text(),
+        *(Text(line) for line in headline(report)),
+        Text(),
+        Text(first, style=_STYLES[judged.level]),
+        *(Text(line) for line in others),
+    )
 
 
 def headline(report: Report) -> tuple[str, ...]:
@@ -51,6 +73,16 @@ def headline(report: Report) -> tuple[str, ...]:
         lines.append(f"{plain(found.metric)}: not measured, {plain(found.reason or '')}")
     counted = f"{size(report.paper_bytes)}, {factor(report.paper_ratio)}"
     return (*lines, f"weights only, the paper's accounting: {counted}")
+
+
+def ending(judged: Verdict, folder: Path) -> tuple[str, ...]:
+    """Return a verdict in lines: what it is, what to do, and the command for that."""
+    lines = [plain(judged.words)]
+    if judged.advice is not None:
+        lines.append(f"  {judged.advice}{':' if judged.command else ''}")
+    if judged.command is not None:
+        lines.append(f"  {again(judged.command, folder)}")
+    return tuple(lines)
 
 
 def _size(step: Step) -> tuple[str, str]:

@@ -67,6 +67,22 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s"
 
 
+def roughly(seconds: float) -> str:
+    """Return a time that lies ahead, in the two units that matter.
+
+    >>> roughly(0.3), roughly(95), roughly(9_612), roughly(200_000)
+    ('1 s', '1 min 35 s', '2 h 40 min', '2 d 7 h')
+    """
+    whole = max(round(seconds), 1)
+    for unit, below, n_seconds, n_below in (("d", "h", 86400, 3600), ("h", "min", 3600, 60)):
+        if whole >= n_seconds:
+            return f"{whole // n_seconds} {unit} {whole % n_seconds // n_below} {below}"
+    minutes, rest = divmod(whole, int(MINUTE))
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min" if minutes >= 10 else f"{minutes} min {rest} s"
+
+
 def plain(name: str) -> str:
     r"""Return a name of a stranger's without what a terminal or page would act on.
 

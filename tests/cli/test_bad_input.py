@@ -226,6 +226,11 @@ def test_a_full_disk(tiny_disk: Path) -> None:
         assert last.endswith("No space left on device; free or choose another place")
         assert not list(tiny_disk.glob("*.onnx"))
         assert not list(tiny_disk.glob("*.part"))
+    subprocess.run(["mount", "-o", "remount,size=8m", tiny_disk], check=True)
+    stages = compress(*words, "--resume").err.split()
+    assert "export" in stages
+    assert "dense" not in stages
+    assert (tiny_disk / "report.json").exists()
 
 
 def test_a_disk_that_is_read_only(tiny_disk: Path) -> None:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.errors import DataError, OutputError, SettingsError
-from compress.pipeline.work import Work
-from tests.cli.console import PYTHON, compress, spawned_environment
+from tests.cli.console import PYTHON, spawned_environment
 from tests.cli.runs import RECIPE, small_run
 
 NAME = "lenet-300-100"
@@ -18,8 +16,8 @@ FEW = (  # one run, ended five times: in training, between stages, in export, in
     f"{NAME}.safetensors:before:KILL",
 )
 FILES = (
-    "recipe.yaml", "dense.fit", "dense.json", "prune.fit", "prune.model.safetensors", "prune.json",
-    "share.fit", "share.model.safetensors", "share.json", "inputs.safetensors",
+    "begun.json", "recipe.yaml", "dense.fit", "dense.json", "prune.fit", "prune.model.safetensors",
+    "prune.json", "share.fit", "share.model.safetensors", "share.json", "inputs.safetensors",
     "outputs.safetensors", f"{NAME}.onnx", "export.json", f"{NAME}.safetensors", "pack.json",
     "check.json", "report.json", "report.html",
 )  # fmt: skip
@@ -56,63 +54,6 @@ def test_ended_runs_go_on_to_the_same_bytes(points: tuple[str, ...], tmp_path: P
             (line,) = [line for line in log.splitlines() if line.startswith("compress: ")]
             assert line.startswith(f"compress: interrupted; what is done is kept in {tmp_path}")
             assert line.endswith("--resume")
-
-
-def test_a_run_with_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    Work(folder, "one recipe", resume=False).close()
-    said = compress(
-        "run", "--model", "lenet-5", "--weights", "random", "--out", folder, "--resume"
-    ).error()
-    assert said.startswith(f"{folder} holds a run with other settings; ")
-    with pytest.raises(SettingsError):
-        Work(folder, "another recipe", resume=True)
-    Work(folder, "one recipe", resume=True).close()
-
-
-def test_without_resume_a_run_begins_anew(tmp_path: Path) -> None:
-    work = Work(tmp_path, "a recipe", resume=False)
-    with work.stage("dense") as record:
-        record["params"] = 3
-    for resume, left in ((True, record), (False, None)):
-        work.close()
-        work = Work(tmp_path, "a recipe", resume=resume)
-        assert work.facts("dense") == left
-
-
-def test_a_work_folder_without_its_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
-    """Such is what a run leaves that was killed while it cleaned up."""
-    work = Work(tmp_path, "a recipe", resume=False)
-    with work.stage("prune"):
-        pass
-    work.path("recipe.yaml").unlink()
-    work.close()
-    assert Work(tmp_path, "a recipe", resume=True).facts("prune") is None
-
-
-def test_the_recipe_goes_first_from_a_work_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = Work(tmp_path, "a recipe", resume=False)
-
-    def fail(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("shutil.rmtree", fail)
-    with pytest.raises(OutputError, match="Permission denied"):
-        work.discard()
-    assert not work.path("recipe.yaml").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b'{"a": ', b"[1]", b"\xff"])
-def test_a_damaged_work_folder_is_told(tmp_path: Path, content: bytes) -> None:
-    work = Work(tmp_path, "a recipe", resume=False)
-    work.path("dense.json").write_bytes(content)
-    work.path("examples.safetensors").write_bytes(content)
-    with pytest.raises(DataError, match=r"dense.json is damaged: .*; leave out --resume"):
-        work.facts("dense")
-    with pytest.raises(DataError, match=r"examples.safetensors is damaged: "):
-        work.load_arrays("examples")
 
 
 def test_a_finished_run_leaves_no_work_folder() -> None:

@@ -52,7 +52,7 @@ def lenet() -> Report:
         layers += [
             Layer(
                 name=f"{name}.weight",
-                kind="Linear",
+                kind="fc",
                 shape=shape,
                 weights=shape[0] * shape[1],
                 nonzero=nonzero,
@@ -61,23 +61,19 @@ def lenet() -> Report:
             ),
             Layer(
                 name=f"{name}.bias",
-                kind="Linear",
+                kind="other",
                 shape=shape[:1],
                 weights=shape[0],
                 nonzero=shape[0],
                 distinct=shape[0],
                 bytes=4 * shape[0],
-                skipped="biases are kept value by value",
+                skipped="a bias",
             ),
         ]
     measured = [
         ("dense", "validation", 0.9822),
         ("prune", "validation", 0.9806),
-        ("share", "validation", 0.9791),
-        ("fine-tune centroids", "validation", 0.9824),
-        ("pack", "validation", 0.9824),
-        ("dense", "test", 0.9836),
-        ("pack", "test", 0.9843),
+        ("share", "validation", 0.9824),
     ]
     return Report(
         model="lenet-300-100",
@@ -86,10 +82,21 @@ def lenet() -> Report:
         recipe={
             "model": "lenet-300-100",
             "task": "mnist",
-            "prune": {"sparsity": 0.92, "schedule": "cubic", "layers": ["*"]},
-            "quantize": {"bits": 6, "init": "linear"},
-            "distill": None,
-            "train": {"epochs": 20, "lr": 0.001, "augment": True},
+            "weights": None,
+            "prune": {"sparsity": "0.92", "scope": "lamp", "schedule": "gradual"},
+            "quantize": {"bits": "6bit", "init": "linear"},
+            "epochs": None,
+        },
+        used={
+            "model": "lenet-300-100",
+            "task": "mnist",
+            "weights": "trained",
+            "prune": {"sparsity": "0.92", "scope": "lamp", "schedule": "gradual"},
+            "quantize": {"bits": "6bit", "init": "linear"},
+            "onnx": {"dynamic_batch": True},
+            "fine_tune": {"epochs": 20, "lr": 0.001, "patience": None},
+            "centroids": {"epochs": 10, "lr": 0.0001, "patience": None},
+            "inputs": ["1x28x28"],
         },
         versions=VERSIONS,
         device="cpu",
@@ -118,16 +125,10 @@ def lenet() -> Report:
         stages=(
             Stage(name="dense", seconds=0.41, peak_rss_bytes=402_653_184),
             Stage(name="prune", seconds=96.2, peak_rss_bytes=611_319_808, size_bytes=88_214),
-            Stage(name="share", seconds=0.38, peak_rss_bytes=611_319_808, size_bytes=26_530),
-            Stage(
-                name="fine-tune centroids",
-                seconds=41.7,
-                peak_rss_bytes=640_679_936,
-                size_bytes=26_412,
-            ),
+            Stage(name="share", seconds=42.08, peak_rss_bytes=640_679_936, size_bytes=26_530),
             Stage(name="export", seconds=2.9, peak_rss_bytes=802_160_640),
             Stage(name="pack", seconds=0.21, peak_rss_bytes=802_160_640, size_bytes=26_412),
-            Stage(name="verify", seconds=1.3, peak_rss_bytes=822_083_584),
+            Stage(name="check", seconds=1.3, peak_rss_bytes=822_083_584),
         ),
         layers=tuple(layers),
         histograms=tuple(
@@ -165,7 +166,7 @@ def resnet50() -> Report:
         layers.append(
             Layer(
                 name=f"{name}.weight",
-                kind="Linear" if norm is None else "Conv2d",
+                kind="fc" if norm is None else "conv",
                 shape=shape,
                 weights=weights,
                 nonzero=weights // 10,
@@ -177,13 +178,13 @@ def resnet50() -> Report:
             layers.append(
                 Layer(
                     name=f"{norm}.weight",
-                    kind="BatchNorm2d",
+                    kind="other",
                     shape=shape[:1],
                     weights=shape[0],
                     nonzero=shape[0],
                     distinct=1,
                     bytes=48,
-                    skipped="norms are kept value by value",
+                    skipped="BatchNorm2d is no conv, fc, embedding or rnn layer",
                 )
             )
     coded = [layer for layer in layers if layer.skipped is None]
@@ -203,9 +204,16 @@ def resnet50() -> Report:
         seed=0,
         recipe={
             "model": "resnet50",
-            "weights": "random",
-            "prune": {"sparsity": 0.9},
-            "quantize": {"bits": 5},
+            "weights": None,
+            "prune": {"sparsity": "0.9"},
+            "quantize": {"bits": "5bit"},
+        },
+        used={
+            "model": "resnet50",
+            "weights": "pretrained",
+            "prune": {"sparsity": "0.9"},
+            "quantize": {"bits": "5bit"},
+            "inputs": ["3x224x224"],
         },
         versions=VERSIONS,
         device="cpu",
@@ -218,16 +226,16 @@ def resnet50() -> Report:
             metric="accuracy",
             dense=None,
             compressed=None,
-            reason="no task was given; name one with --task and --data",
+            reason="no data was given; name a task with --task",
         ),
         parity=Parity(max_abs=2.1e-6, max_rel=8.4e-7),
         stages=(
-            Stage(name="build", seconds=1.9, peak_rss_bytes=780_140_544),
+            Stage(name="dense", seconds=1.9, peak_rss_bytes=780_140_544),
             Stage(name="prune", seconds=0.92, peak_rss_bytes=910_163_968, size_bytes=11_302_772),
             Stage(name="share", seconds=6.4, peak_rss_bytes=1_020_264_448, size_bytes=ledger.total),
             Stage(name="export", seconds=21.8, peak_rss_bytes=1_480_589_312),
             Stage(name="pack", seconds=7.7, peak_rss_bytes=1_480_589_312, size_bytes=ledger.total),
-            Stage(name="verify", seconds=2.2, peak_rss_bytes=1_512_046_592),
+            Stage(name="check", seconds=2.2, peak_rss_bytes=1_512_046_592),
         ),
         layers=tuple(layers),
         histograms=tuple(

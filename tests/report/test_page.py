@@ -102,13 +102,16 @@ def test_lenet_says_what_it_gained(lenet):
         "98.36 % dense → to 98.43 %",
         "+0.07 points, 10,000 samples",
         "Weights only, the paper\N{RIGHT SINGLE QUOTATION MARK}s accounting 48.3x",
-        "fine-tune centroids 25.8 KiB 26,412 B 40.4x",
+        "share 25.9 KiB 26,530 B 40.2x",
         "at most 4.8e-06 , relative 3.1e-07",
-        "fc1.weight Linear 300\N{MULTIPLICATION SIGN}784 235,200 8.0 % 64 0.58 17,120",
+        "fc1.weight fc 300\N{MULTIPLICATION SIGN}784 235,200 8.0 % 64 0.58 17,120",
         "whole run 2 min 23 s 784 MiB",
-        "biases are kept value by value 410 fc1.bias , fc2.bias , fc3.bias",
+        "a bias 410 fc1.bias , fc2.bias , fc3.bias",
         "prune.sparsity 0.92",
-        "train.augment yes",
+        "onnx.dynamic_batch yes",
+        "weights trained",
+        "fine_tune.epochs 20",
+        "fine_tune.patience none",
         "torch 2.14.1",
         "compress run --recipe recipe.yaml",
     ):
@@ -121,12 +124,14 @@ def test_a_note_stands_beside_its_layer(lenet):
     assert "errors do not cancel" not in render(lenet)
     noted = replace(lenet.layers[0], note="errors do not cancel")
     text = render(replace(lenet, layers=(noted, *lenet.layers[1:])))
-    assert '<span class="sub">Linear, errors do not cancel</span>' in text
+    assert '<span class="sub">fc, errors do not cancel</span>' in text
 
 
 def test_a_run_without_data_says_why(resnet50):
     text = render(resnet50)
-    assert 'Not measured: no task was given; name one with <code class="way">--task</code>' in text
+    assert (
+        'Not measured: no data was given; name a task with <code class="way">--task</code>' in text
+    )
     assert 'id="accuracy-title"' not in text
     assert text.count("<figure>") == 24
     assert "<summary>53 layers</summary>" in text

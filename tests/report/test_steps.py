@@ -12,10 +12,9 @@ def test_steps_join_sizes_stages_and_accuracy_in_the_order_of_the_run(lenet):
         "dense",
         "prune",
         "share",
-        "fine-tune centroids",
         "export",
         "pack",
-        "verify",
+        "check",
     ]
     dense, prune, *_, export, pack, _ = rows
     assert (dense.bytes, dense.ratio, dense.seconds) == (1_066_440, 1.0, 0.41)
@@ -36,4 +35,4 @@ def test_the_headlines_figures_stand_at_the_ends(lenet):
 
 def test_a_run_without_data_has_no_parts(resnet50):
     assert parts(resnet50) == ()
-    assert steps(resnet50)[0].seconds is None
+    assert steps(resnet50)[0].seconds == 1.9
