@@ -1,8 +1,8 @@
 """Any folder of labelled images, in ImageNet's layout: `ROOT/PART/CLASS/image`.
 
-Parts are `train`, `val` (or `validation`) and `test`. ImageNet publishes no labels of its test
-part, so where `test` is missing, `val` is what is tested on, and every tenth image of each class
-of `train` validates. A root that holds the class folders themselves is a test part. Classes are
+Parts are `train` (or `training`), `val` (`valid`, `validation`, `dev`) and `test` (`testing`).
+`folders` says which files count. ImageNet publishes no labels of its test part, so where `test` is
+missing, `val` is what is tested on, and every tenth image of each class of `train` validates. A root that holds the class folders themselves is a test part. Classes are
 numbered by sorted folder name, or by `ROOT/classes.tsv` (index, folder, name) where that is, so
 that a few of ImageNet's classes keep their numbers.
 
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +28,17 @@ from PIL import Image
 from typing_extensions import assert_never
 
 from zoo.errors import ZooError
+from zoo.tasks import folders
 from zoo.tasks.task import Indices, Part, Pixels, Recipe, image_input
 
-_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"))
+_LOG = logging.getLogger(__name__)
+
+_PARTS = {  # names of a part's folder, in any case of letters
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+_TOLD = 3  # names in a note
 _VALIDATION_EVERY = 10
 _MAX_TABLE_BYTES = 16 << 20
 _BLOCK = 1 << 20  # bytes of a file at a time
@@ -152,21 +160,25 @@ class ImageFolder:
                 items = _items(root, parts["train"]) if "train" in parts else None
             case _:
                 assert_never(part)
-        if items is None:
+        if not items:  # no such part, or no class with an image to spare for validation
             return None
         return Files(tuple(path for path, _ in items), np.array([i for _, i in items], np.int64))
 
 
 def _parts(root: Path) -> dict[str, Path]:
     """Return the folders of the parts that are there, under the keys train, val and test."""
-    named = {"train": ("train",), "val": ("val", "validation"), "test": ("test",)}
-    found = {
-        key: root / name
-        for key, names in named.items()
-        for name in reversed(names)
-        if (root / name).is_dir()
-    }
-    if not found and any(_image_paths(folder) for folder in _folders(root)):
+    found = {}
+    for key, names in _PARTS.items():
+        places = [p for p in folders.subfolders(root) if p.name.lower() in names and _is_part(p)]
+        if len(places) > 1:
+            places = [p for p in places if folders.class_folders(p)] or places[:1]
+        if len(places) > 1:
+            raise ZooError(
+                f"imagefolder: {places[0]} and {places[1].name} name the same part; leave one"
+            )
+        if places:
+            found[key] = places[0]
+    if not found and folders.class_folders(root):
         found = {"test": root}
     if not found:
         state = "holds no images in class folders" if root.is_dir() else "is not a folder"
@@ -177,18 +189,30 @@ def _parts(root: Path) -> dict[str, Path]:
     return found
 
 
+def _is_part(folder: Path) -> bool:
+    """Tell a part from a class that is called as one (of trains, for instance)."""
+    return not folders.loose(folder) or bool(folders.class_folders(folder))
+
+
 def _items(root: Path, folder: Path) -> list[_Item]:
     """List a part's images with their classes, by sorted class and name."""
-    numbers = _numbers(root)
+    numbers, classes = _numbers(root), folders.class_folders(folder)
     items: list[_Item] = []
-    for place in _folders(folder):
-        paths = _image_paths(place)
-        if paths and place.name not in numbers:
+    unread: list[Path] = []
+    for name, places in classes.items():
+        if name not in numbers:
             raise ZooError(
-                f"imagefolder: {place} is not a known class; name it in {root / 'classes.tsv'} "
+                f"imagefolder: {places[0]} is not a known class; name it in {root / 'classes.tsv'} "
                 "or add it to every part"
             )
-        items += [(path, numbers[place.name]) for path in paths]
+        for place in places:
+            found, others = folders.pictures(place)
+            items += [(path, numbers[name]) for path in found]
+            unread += others
+    empty = {*folders.subfolders(folder)}.difference(*classes.values())
+    _tell_left_out(folder, "folders without a picture are no classes", empty)
+    _tell_left_out(folder, "pictures in no class folder are left out", folders.loose(folder))
+    _tell_left_out(folder, "files that Pillow cannot read are left out", unread)
     if not items:
         raise ZooError(
             f"imagefolder: {folder} holds no images; put them at {folder}/CLASS/NAME.jpg"
@@ -196,14 +220,28 @@ def _items(root: Path, folder: Path) -> list[_Item]:
     return items
 
 
+def _tell_left_out(folder: Path, what: str, paths: Iterable[Path]) -> None:
+    """Say what in a part is not counted, though its owner may think so."""
+    names = sorted(str(path.relative_to(folder)) for path in paths)
+    if names:
+        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+        _tell(f"imagefolder: {folder}: {what}: {', '.join(names[:_TOLD])}{more}")
+
+
+@lru_cache(maxsize=64)
+def _tell(note: str) -> None:
+    """Give a note once: parts are listed several times."""
+    _LOG.warning("%s", " ".join(note.split()))
+
+
 def _numbers(root: Path) -> dict[str, int]:
     """Number the class folders: by the table, else by their order in the part trained on."""
     table = _read_table(root)
     if table:
-        return {folder: index for folder, (index, _) in table.items()}
+        return {folders.class_name(name): index for name, (index, _) in table.items()}
     parts = _parts(root)
     first = next(parts[key] for key in ("train", "val", "test") if key in parts)
-    return {place.name: index for index, place in enumerate(_folders(first))}
+    return {name: index for index, name in enumerate(folders.class_folders(first))}
 
 
 def _read_table(root: Path) -> dict[str, tuple[int, str]]:
@@ -240,23 +278,6 @@ def _split(items: list[_Item], *, validates: bool) -> list[_Item]:
         if chosen == validates:
             kept.append(item)
     return kept
-
-
-def _folders(root: Path) -> list[Path]:
-    try:
-        with os.scandir(root) as found:
-            names = [e.name for e in found if e.is_dir() and not e.name.startswith(".")]
-    except OSError:
-        return []
-    return [root / name for name in sorted(names)]
-
-
-def _image_paths(folder: Path) -> list[Path]:
-    try:
-        found = sorted(folder.iterdir())
-    except OSError as error:
-        raise ZooError(f"{folder} cannot be read: {error.strerror}") from error
-    return [path for path in found if path.suffix.lower() in _SUFFIXES]
 
 
 @lru_cache(maxsize=8)

@@ -176,3 +176,56 @@ def test_imagenet_sample() -> None:
     assert TASK.classes(root)[:2] == ("tench", "goldfish")
     record = Preprocessing.from_json(TASK.preprocessing((3, 224, 224)))
     assert record(samples.images([0, 999])).shape == (2, 3, 224, 224)
+
+
+def test_parts_as_people_call_them(tmp_path: Path) -> None:
+    for folder in ("Training", "valid", "TEST"):
+        _fill(tmp_path / folder, ant=12, bee=10)
+    assert tuple(_sizes(tmp_path).values()) == (22, 22, 22)
+    _fill(tmp_path / "dev", ant=1)
+    with pytest.raises(
+        ZooError, match=r"(dev|valid) and (dev|valid) name the same part; leave one"
+    ):
+        TASK.load("validation", tmp_path)
+
+
+def test_a_class_that_is_called_as_a_part_is(tmp_path: Path) -> None:
+    _fill(tmp_path, train=2, car=3)
+    assert tuple(_sizes(tmp_path).values()) == (None, None, 5)
+    assert TASK.classes(tmp_path) == ("car", "train")
+
+
+def test_a_class_of_one_picture_each_validates_nothing(tmp_path: Path) -> None:
+    _fill(tmp_path / "train", ant=1, bee=1)
+    _fill(tmp_path / "val", ant=1, bee=1)
+    assert tuple(_sizes(tmp_path).values()) == (2, None, 2)
+
+
+def test_what_is_left_out_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _fill(tmp_path / "test", ant=2, bee=1)
+    for name in ("new/drafts", "old", "__MACOSX/ant", ".cache"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+    (tmp_path / "test/ant/phone.HEIC").write_bytes(b"a picture of another kind")
+    Image.new("L", (2, 2)).save(tmp_path / "test/stray.png")
+    for _ in range(2):
+        assert tuple(_sizes(tmp_path).values()) == (None, None, 3)
+    assert TASK.classes(tmp_path) == ("ant", "bee")
+    assert caplog.messages == [
+        f"imagefolder: {tmp_path / 'test'}: {told}"
+        for told in (
+            "folders without a picture are no classes: new, old",
+            "pictures in no class folder are left out: stray.png",
+            "files that Pillow cannot read are left out: ant/phone.HEIC",
+        )
+    ]
+
+
+def test_accents_count_alike_however_they_are_written(tmp_path: Path) -> None:
+    """macOS takes them apart, and would sort them otherwise."""
+    apart, whole = ({name: 1, "cafz": 1} for name in ("cafe\u0301", "caf\u00e9"))
+    _fill(tmp_path / "train", **apart)
+    _fill(tmp_path / "val", **whole)
+    assert TASK.classes(tmp_path) == ("cafz", "caf\u00e9")
+    test = TASK.load("test", tmp_path)
+    assert test is not None
+    assert test.labels.tolist() == [0, 1]
