@@ -26,7 +26,10 @@ _TOKENIZER = "tokenizer.json"
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed or .onnx file.")],
-    task: Annotated[str, typer.Option(metavar="NAME", help="Task to measure on.")],
+    task: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Task to measure on.", autocompletion=names.tasks),
+    ],
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Root of the data sets.")] = None,
     preprocess: Annotated[
         Preprocess,

@@ -15,7 +15,12 @@ EXAMPLE = "compress import compressed_SqueezeNet.net --model squeezenet1_0"
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE.net", help="The published file.")],
-    model: Annotated[str, typer.Option(metavar="NAME", help="The network that it holds.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The network that it holds.", autocompletion=names.models
+        ),
+    ],
     out: Packed = None,
     coder: CoderName = "huffman",
     force: Force = False,

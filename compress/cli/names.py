@@ -20,6 +20,29 @@ def data_root(given: str | Path | None) -> Path:
     return places.data(given)
 
 
+def models(begun: str) -> list[str]:
+    """Return the names of networks that begin so, for the shell's completion."""
+    from zoo import registry
+
+    return [entry.name for entry in registry.entries() if entry.name.startswith(begun)]
+
+
+def tasks(begun: str) -> list[str]:
+    """Return the names of tasks that begin so, for the shell's completion."""
+    from zoo.tasks import registry
+
+    return [task.name for task in registry.tasks() if task.name.startswith(begun)]
+
+
+def trainable(begun: str) -> list[str]:
+    """Return the names of tasks that begin so and can be trained on."""
+    from zoo.tasks import registry
+    from zoo.tasks.stsb import Stsb
+
+    known = [task.name for task in registry.tasks() if not isinstance(task, Stsb)]
+    return [name for name in known if name.startswith(begun)]
+
+
 def task(name: str) -> Task | Stsb:
     """Return a task of the zoo."""
     from zoo.tasks import registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,15 +28,22 @@ EXAMPLE = "compress run --model resnet50 --prune 0.9 --quantize 5bit"
 _HELP = recipes.documented(recipes.Recipe)
 
 
-def _option(name: str, show: str, flag: str | None = None) -> Any:  # noqa: ANN401  (what typer takes)
+def _option(
+    name: str,
+    show: str,
+    flag: str | None = None,
+    completion: Callable[[str], list[str]] | None = None,
+) -> Any:  # noqa: ANN401  (what typer takes)
     text = _HELP[name][:1].upper() + _HELP[name][1:] + "."
-    return typer.Option(f"--{flag or name}", metavar=show, help=text, show_default=False)
+    return typer.Option(
+        f"--{flag or name}", metavar=show, help=text, show_default=False, autocompletion=completion
+    )
 
 
 def command(
-    model: Annotated[str | None, _option("model", "NAME")] = None,
+    model: Annotated[str | None, _option("model", "NAME", completion=names.models)] = None,
     weights: Annotated[str | None, _option("weights", "pretrained|random|trained|FILE")] = None,
-    task: Annotated[str | None, _option("task", "NAME")] = None,
+    task: Annotated[str | None, _option("task", "NAME", completion=names.trainable)] = None,
     data: Annotated[str | None, _option("data", "DIR")] = None,
     prune: Annotated[str | None, _option("prune", "S|KIND=S,…")] = None,
     quantize: Annotated[str | None, _option("quantize", "N|KIND=N,…")] = None,

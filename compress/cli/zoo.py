@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from compress.cli import names
 from compress.cli.output import Json, grid, notes, print_json, show
 from compress.report.wording import size
 
@@ -31,9 +32,14 @@ def _count(text: str) -> int:
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One row, whole.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="One row, whole.", autocompletion=names.models),
+    ] = None,
     family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
-    task: Annotated[str | None, typer.Option(help="Only networks for this task.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Only networks for this task; compress run trains on some.")
+    ] = None,
     source: Annotated[
         str | None, typer.Option(help="Only those of own, torchvision, timm or transformers.")
     ] = None,
@@ -67,7 +73,9 @@ def command(
         print_json({"rows": rows})
         return
     _show_all(rows)
+    trained = ", ".join(names.trainable(""))
     notes().print(f"{len(rows)} rows; file: compressed at {measured.SETTING}, random weights")
+    notes().print(f"tasks that compress run trains on: {trained}")
 
 
 def _row(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:

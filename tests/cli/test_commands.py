@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -82,6 +83,29 @@ def test_version_and_completion(monkeypatch: pytest.MonkeyPatch) -> None:
     done = without((), "sys.exit(run('--show-completion', 'bash'))")
     assert (done.code, done.err) == (0, "")
     assert "_COMPRESS_COMPLETE" in done.out
+
+
+@pytest.mark.parametrize(
+    ("begun", "completed", "others"),
+    [
+        ("run --model mobilenet_v", "mobilenet_v2", "resnet18"),
+        ("run --task d", "digits", "mnist"),
+        ("import x.net --model squeeze", "squeezenet1_0", "resnet18"),
+        ("zoo lenet-", "lenet-5", "resnet18"),
+        ("eval x --task s", "stsb", "mnist"),
+    ],
+)
+def test_names_are_completed(begun: str, completed: str, others: str) -> None:
+    words = f"compress {begun}"
+    environment = {
+        "_COMPRESS_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    with mock.patch.dict("os.environ", environment):
+        found = compress().out.split()
+    assert completed in found
+    assert others not in found
 
 
 def test_run() -> None:
