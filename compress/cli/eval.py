@@ -10,6 +10,7 @@ import typer
 from compress.cli import names
 from compress.cli.output import Json, print_json
 from compress.errors import DataError
+from zoo.tasks import MEASURED
 
 if TYPE_CHECKING:
     from compress.preprocess import Preprocessing
@@ -21,6 +22,7 @@ EXAMPLE = "compress eval runs/lenet-5/lenet-5.safetensors --task mnist"
 
 Preprocess = Literal["file", "task"]
 
+_TASKS = f"{', '.join(MEASURED[:-1])} or {MEASURED[-1]}"
 _TOKENIZER = "tokenizer.json"
 
 
@@ -28,7 +30,9 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed or .onnx file.")],
     task: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Task to measure on.", autocompletion=names.tasks),
+        typer.Option(
+            metavar="NAME", help=f"Task to measure on: {_TASKS}.", autocompletion=names.tasks
+        ),
     ],
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Root of the data sets.")] = None,
     preprocess: Annotated[
@@ -49,12 +53,12 @@ def command(
     session = load(file, threads=threads)
     if isinstance(chosen, Stsb):
         value, count = _spearman(session, file, chosen, root)
-        told = f"{chosen.metric} {value:.4f} on {count} pairs"
+        told = f"{chosen.metric} {100 * value:.2f} on {count:,} pairs"
     else:
         value, count = _accuracy(
             session, chosen, root, _preprocessing(session, file, chosen, preprocess)
         )
-        told = f"{chosen.metric} {value:.2%} of {count}"
+        told = f"{chosen.metric} {value:.2%} of {count:,} images"
     if as_json:
         print_json({"metric": chosen.metric, "value": value, "n": count})
     else:

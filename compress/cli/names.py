@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from compress import places
 from compress.errors import SettingsError
+from zoo.tasks import MEASURED, TRAINED
 
 if TYPE_CHECKING:
     from compress.pipeline.subject import Subject
@@ -29,40 +30,45 @@ def models(begun: str) -> list[str]:
 
 def tasks(begun: str) -> list[str]:
     """Return the names of tasks that begin so, for the shell's completion."""
-    from zoo.tasks import registry
-
-    return [task.name for task in registry.tasks() if task.name.startswith(begun)]
+    return [name for name in MEASURED if name.startswith(begun)]
 
 
 def trainable(begun: str) -> list[str]:
     """Return the names of tasks that begin so and can be trained on."""
-    from zoo.tasks import registry
-    from zoo.tasks.stsb import Stsb
-
-    known = [task.name for task in registry.tasks() if not isinstance(task, Stsb)]
-    return [name for name in known if name.startswith(begun)]
+    return [name for name in TRAINED if name.startswith(begun)]
 
 
 def task(name: str) -> Task | Stsb:
-    """Return a task of the zoo."""
+    """Return a task of the zoo that is measured on."""
     from zoo.tasks import registry
 
     return registry.get(name)
+
+
+def trained_task(name: str) -> Task:
+    """Return a task of the zoo that a run can train and measure on."""
+    from zoo.errors import unknown
+    from zoo.tasks.stsb import Stsb
+
+    if name not in MEASURED:
+        raise unknown("task", name, TRAINED)
+    found = task(name)
+    if isinstance(found, Stsb):
+        raise SettingsError(
+            f"task {name} has nothing to train on: run without --task, then measure the file with "
+            f"compress eval FILE --task {name}"
+        )
+    return found
 
 
 def subject(recipe: Recipe) -> Subject:
     """Return the network and the data that a recipe names."""
     from compress.pipeline.subject import Subject
     from zoo import registry
-    from zoo.tasks.stsb import Stsb
 
     entry = registry.get(recipe.model)
     root = data_root(recipe.data)
-    chosen = task(recipe.task) if recipe.task is not None else None
-    if isinstance(chosen, Stsb):
-        raise SettingsError(
-            f"task {chosen.name} is for compress eval; run without --task, then measure the file"
-        )
+    chosen = trained_task(recipe.task) if recipe.task is not None else None
     classes = len(chosen.classes(root)) if chosen is not None else None
     return Subject(
         name=entry.name,

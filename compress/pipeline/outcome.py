@@ -102,7 +102,7 @@ def write(done: Report, out: Path) -> None:
 
 def _accuracy(data: Data | None, facts: Mapping[str, Facts]) -> Accuracy:
     if data is None:
-        reason = "no data was given; name a task with --task"
+        reason = "no task was given: name one with --task, or measure the file with compress eval"
         return Accuracy(metric="accuracy", dense=None, compressed=None, reason=reason)
     return Accuracy(
         metric=data.task.metric,

@@ -81,7 +81,7 @@ class Batches:
             workers: processes that decode where it does not fit; by default one a core, at most 4.
         """
         if not len(samples):
-            raise DataError("samples must be at least one, got 0")
+            raise DataError("samples must be at least one, got 0: the part of the data is empty")
         self.count = len(samples)
         self._samples, self._preprocessing = samples, preprocessing
         self._labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))

@@ -204,7 +204,7 @@ def test_eval_agrees_with_the_report() -> None:
     assert compress("eval", file_of_run(), "--task", "digits", "--json").json() == expected
     assert compress("eval", onnx, "--task", "digits", "--threads", "1", "--json").json() == expected
     text = compress("eval", file_of_run(), "--task", "digits").out
-    assert text == f"accuracy {expected['value']:.2%} of 357\n"
+    assert text == f"accuracy {expected['value']:.2%} of 357 images\n"
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,10 @@ def test_without_data_there_is_no_accuracy_but_a_reason(tmp_path: Path) -> None:
     report = random_run(tmp_path, "--weights", "random", "--prune", "0.5")
     accuracy = report["accuracy"]
     assert (accuracy["dense"], accuracy["compressed"]) == (None, None)
-    assert accuracy["reason"] == "no data was given; name a task with --task"
+    assert (
+        accuracy["reason"]
+        == "no task was given: name one with --task, or measure the file with compress eval"
+    )
     assert report["task"] is None
     assert report["parity"]["max_rel"] <= 1e-4
 

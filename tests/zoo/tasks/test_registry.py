@@ -1,0 +1,15 @@
+import re
+
+import pytest
+
+from compress.recipe import Recipe, documented
+from zoo.errors import ZooError
+from zoo.tasks import MEASURED, TRAINED, registry
+
+
+def test_names_that_help_and_errors_tell_are_those_of_the_rows() -> None:
+    assert tuple(task.name for task in registry.tasks()) == MEASURED
+    told = re.findall(r"\w+", documented(Recipe)["task"].partition(":")[2].partition(";")[0])
+    assert tuple(name for name in told if name != "or") == TRAINED
+    with pytest.raises(ZooError, match=r"there are digits, imagefolder, mnist, stsb$"):
+        registry.get("nothing")
