@@ -73,7 +73,7 @@ def guard(target: Path, *, sources: Iterable[Path] = (), over: Over | None = Non
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"nothing can be written in {folder}")
+            raise _refused(folder)
     except OSError as error:
         raise _cannot_write(target, error) from error
 
@@ -352,6 +352,13 @@ def _sync(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _refused(folder: Path) -> OSError:
+    """Return why nothing can be written in a folder."""
+    read_only = os.name != "nt" and os.statvfs(folder).f_flag & os.ST_RDONLY
+    why = errno.EROFS if read_only else errno.EACCES
+    return OSError(why, os.strerror(why))
 
 
 def _no_file(path: Path) -> OutputError:

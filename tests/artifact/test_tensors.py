@@ -195,3 +195,17 @@ def test_codes_take_their_entropy(width):
     entropy_bytes = -(counts * np.log2(counts / len(items))).sum() / 8
     coded = tensors.encode(items, Item(width, is_float=False), (len(items),))
     assert entropy_bytes < len(coded) < 1.03 * entropy_bytes
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.resize([1, 2, 3, 4], 4000), "4 centroids"),
+        (np.full(4000, 1), "1 centroid"),
+        (np.arange(1, 32) / 31, "31 sorted values"),  # BatchNorm: all differ, nothing is shared
+    ],
+)
+def test_a_form_tells_what_is_stored(values, words):
+    items = values.astype("<f4").view("<u4")
+    data = tensors.encode(items, Item(4, True), items.shape)
+    assert decode(data, Item(4, True), items.shape)[0].form == words

@@ -235,9 +235,14 @@ def test_a_full_disk(tiny_disk: Path) -> None:
 
 def test_a_disk_that_is_read_only(tiny_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", tiny_disk], check=True)
-    said = run(tiny_disk / "run", "--model", "lenet-300-100", *RANDOM).error()
-    assert said.startswith(f"cannot write {tiny_disk}/run")
-    assert "Read-only file system" in said
+    for words in (
+        ("run", "--model", "lenet-300-100", *RANDOM, "--out", tiny_disk / "run"),
+        ("pack", small_run()[0] / "lenet-300-100.onnx", "-o", tiny_disk / "run" / "file"),
+        ("keygen", tiny_disk / "run"),
+    ):
+        said = compress(*words).error()
+        assert said.startswith(f"cannot write {tiny_disk}/run")
+        assert "Read-only file system" in said
 
 
 @pytest.mark.parametrize(
