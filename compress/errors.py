@@ -27,6 +27,10 @@ class OutputError(CompressError):
     """A result could not be written."""
 
 
+class MemoryShortError(CompressError):
+    """A step needs more memory than there is."""
+
+
 class MissingExtraError(CompressError):
     """An optional dependency is not installed."""
 

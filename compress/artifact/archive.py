@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from typing_extensions import assert_never
 
-from compress import files
+from compress import files, limits
 from compress.artifact import container, model, tensors, values
 from compress.artifact.container import Container, Streams
 from compress.artifact.model import Layout
@@ -43,6 +43,9 @@ _TOGETHER = 1 << 18  # items: small tensors are decoded in one go up to here
 # the graph's stream or of the file. Real graphs shrink 30 to 60 times.
 _FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 8, 1 << 28
 _FREE_BYTES, _EXPANSION = 1 << 28, 10_000
+# Memory as a multiple: of a file while it is read, of the largest tensor while it is decoded, and
+# of all tensors while protobuf puts them together.
+_READ, _DECODE, _RESTORE = 2, 4, 5
 _POOLS = tuple(Item(width, is_float) for is_float in (False, True) for width in (1, 2, 4, 8))
 
 # Bare LZMA, its settings fixed by the format; 1 MiB of dictionary keeps a reader's memory small.
@@ -245,15 +248,22 @@ def read(path: Path, *, check: bool = True) -> Archive:
         DataError: when there is no such file, or it cannot be read.
         FormatError: when it is not a compressed file, or was altered.
     """
+    if path.is_file():
+        limits.require_memory(f"reading {path}", _READ * path.stat().st_size)
     file = container.open_file(path, check=check)
     try:
-        return _parse(file)
+        found = _parse(file)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
+    largest = max((layout.n_bytes for layout, _ in found.tensors), default=0)
+    limits.require_memory(f"decoding {path}", _DECODE * largest)
+    return found
 
 
 def restore(archive: Archive) -> ModelProto:
     """Put all data back into the graph, in place, and return it: the model that was packed."""
+    n_bytes = sum(layout.n_bytes for layout, _ in archive.tensors)
+    limits.require_memory(f"restoring {archive.container.path}", _RESTORE * n_bytes)
     empty = [t for t in model.tensors(archive.graph) if model.missing(t) is not None]
     for tensor, items in zip(empty, decode(archive), strict=True):
         model.put_data(tensor, items.tobytes())

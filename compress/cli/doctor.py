@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
 from typing import Any
 
 import typer
 
+from compress import limits
 from compress.cli import names
 from compress.cli.output import Json, grid, print_json, show
 
@@ -52,7 +52,7 @@ def command(as_json: Json = False) -> None:
     machine = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        "cores": limits.cores(),
         "data": str(names.data_root(None)),
         "providers": _providers(),
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from compress import __version__
+from compress import __version__, limits
 from compress.cli import (
     doctor,
     flags,
@@ -31,6 +32,11 @@ from compress.errors import CompressError, MissingExtraError
 # Modules of the extra that does the compressing.
 _TORCH = ("torch", "torchvision", "accelerate", "onnxscript", "sklearn")
 
+# Commands that load no native code, and the address space of a start of the others, with room to
+# compile a kernel; where there is more than the last, all of numpy's threads have room, too.
+_LIGHT = (zoo.command, sign.command, keygen.command)
+_START, _ROOMY = 480 << 20, 4 << 30
+
 app = typer.Typer(
     name="compress",
     cls=flags.Group,
@@ -47,6 +53,8 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run_it(*arguments: Any, **options: Any) -> None:  # noqa: ANN401  (the command's own)
+        if command not in _LIGHT:
+            _require_room()
         try:
             with signals.interrupting():
                 command(*arguments, **options)
@@ -54,6 +62,15 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
             fail("interrupted", signals.code())
 
     return run_it
+
+
+def _require_room() -> None:
+    """Refuse a start that would end in a crash of native code; make it need little."""
+    free = limits.free_address_space()
+    if free is not None:
+        limits.require_memory("this command", 0, _START)
+        if free < _ROOMY:  # numpy's linear algebra maps memory for each core, and none here uses it
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 for module in (
@@ -95,5 +112,8 @@ def main() -> None:
         if package not in _TORCH:
             raise
         fail(str(MissingExtraError(package, "torch,report")))
-    except MemoryError:
-        fail("memory is used up; close other programs or take a smaller model")
+    except Exception as error:
+        if not isinstance(error, MemoryError) and limits.free_address_space() is None:
+            raise
+        what = f"{type(error).__name__}: {error}".removesuffix(": ")
+        fail(f"memory is used up ({what}); raise the limit, or close other programs")

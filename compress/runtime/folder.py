@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress.limits import free_memory
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
@@ -31,7 +33,8 @@ def places(n_bytes: int) -> tuple[Path, ...]:
     disk = Path(tempfile.gettempdir())
     if not os.access(_SHARED_MEMORY, os.W_OK):
         return (disk,)
-    fits = shutil.disk_usage(_SHARED_MEMORY).free > 2 * n_bytes
+    free = min(shutil.disk_usage(_SHARED_MEMORY).free, free_memory() or 2 * n_bytes + 1)
+    fits = free > 2 * n_bytes
     return (_SHARED_MEMORY, disk) if fits else (disk,)
 
 

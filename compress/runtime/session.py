@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress import limits
 from compress.artifact import archive, facts, model
 from compress.artifact.archive import Archive
 from compress.artifact.model import Layout
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _MAX_THREADS = 1024
 _INLINE_BYTES = 4096  # smaller tensors stay in the graph, where shape inference can read them
 _MAX_GRAPH = 1 << 30  # bytes that go into the graph where files are refused; protobuf ends at 2 GiB
+# Address space: each weight stands where it is decoded, and where ONNX Runtime uses it.
+_OPEN, _OPEN_BASE = 2, 64 << 20
 
 
 class Session:
@@ -139,7 +142,9 @@ def load(
     found = archive.read(path, check=check)
     if not found.graph.graph.node:
         raise FormatError(f"{path} holds weights and no network; unpack gives them back")
-    candidates = places(sum(layout.n_bytes for layout, _ in found.tensors))
+    needed = sum(layout.n_bytes for layout, _ in found.tensors)
+    limits.require_memory(f"opening {path}", 0, _OPEN * needed + _OPEN_BASE)
+    candidates = places(needed)
     for place in candidates:
         try:
             with temporary(place) as beside:

@@ -6,7 +6,6 @@ processes. Both give the same numbers.
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from compress import limits
 from compress.errors import DataError
 from compress.preprocess import Preprocessing
 from compress.training.task import Samples
@@ -85,7 +85,7 @@ class Batches:
         self.count = len(samples)
         self._samples, self._preprocessing = samples, preprocessing
         self._labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))
-        self._workers = min(_MAX_WORKERS, os.cpu_count() or 1) if workers is None else workers
+        self._workers = min(_MAX_WORKERS, limits.cores()) if workers is None else workers
         channels = 1 if preprocessing.mode == "L" else 3
         self.values_per_sample = channels * preprocessing.crop[0] * preprocessing.crop[1]
         pixel_bytes = self.count * self.values_per_sample

@@ -244,7 +244,7 @@ def test_levels_that_go_on_wait_for_those_before_them_alone(tmp_path):
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_an_error_ends_the_decoding(tmp_path, monkeypatch, cores):
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("compress.limits.cores", lambda: cores)
     found = packed(tmp_path / "a", model_of(*(np.arange(1 << 18, dtype=np.int32),) * 40))
     placed = []
 

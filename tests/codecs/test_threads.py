@@ -29,3 +29,23 @@ def test_one_part_is_done_where_it_is_called() -> None:
 def test_an_error_comes_out() -> None:
     with pytest.raises(ZeroDivisionError):
         side_by_side(lambda place: 1 // place, range(2), 2)
+
+
+def test_where_no_thread_starts_the_caller_does_all(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert side_by_side(str, range(5), 3) == list("01234")
+
+
+def test_nothing_begins_behind_an_error():
+    begun = []
+
+    def part(place):
+        begun.append(place)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(part, range(1000), 3)
+    assert len(begun) <= 3
