@@ -58,7 +58,7 @@ def test_pack_unpack_and_load(tmp_path: Path) -> None:
     packed = str(tmp_path / "packed.safetensors")
     compress.pack(str(model), packed)
     restored = compress.unpack(packed)
-    assert restored == tmp_path / "packed.onnx"
+    assert restored == tmp_path / "packed.unpacked.onnx"
     assert restored.read_bytes() == model.read_bytes()
     session = compress.runtime.load(packed)
     assert [value.name for value in session.inputs] == ["input"]
