@@ -8,7 +8,7 @@ LAYOUT := ../shared/data/prepare.py
 DATA := .data
 SETS := mnist imagenet-sample stsb squeezenet-deep-compression
 
-.PHONY: demo test nightly lint data browser format clean
+.PHONY: demo test test-base nightly lint data browser format clean
 
 demo: $(VENV)/.installed
 	$(RUN)/compress run --model lenet-300-100 --task digits --prune 0.9 --quantize 5bit --out $(DEMO) --force
@@ -21,6 +21,26 @@ test: lint
 nightly: lint
 	$(RUN)/python -m pytest -n auto --dist worksteal --hypothesis-profile=nightly \
 		-m "not gpu and not network" $(PYTEST_ARGS)
+
+# The tests that need no torch, where only the base install is: VERSIONS=lowest takes the lower bounds
+# of pyproject.toml, newest what pip would take.
+VERSIONS := newest
+BASE = .venv-base/$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(VERSIONS)
+
+test-base:
+	@$(PYTHON) --version || { echo "$(PYTHON) is not here: name one with make test-base PYTHON=..."; exit 1; }
+	@$(MAKE) --no-print-directory $(BASE)/.installed
+	$(BASE)/bin/python -m pip list --format freeze
+	NUMBA_CACHE_DIR=$(abspath $(BASE)) $(BASE)/bin/python -m pytest -n auto --dist worksteal \
+		-m "not slow and not gpu and not network" $(PYTEST_ARGS) tests compress zoo
+
+.venv-base/%/.installed: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --editable .
+	$(@D)/bin/python tests/requirements.py $(VERSIONS) >$(@D)/requirements.txt
+	$(@D)/bin/python -m pip install --quiet --requirement $(@D)/requirements.txt \
+		pytest pytest-xdist hypothesis
+	touch $@
 
 lint: $(VENV)/.installed
 	$(RUN)/ruff format --check .
@@ -52,4 +72,4 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist runs *.egg-info
+	rm -rf $(VENV) .venv-base build dist runs *.egg-info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -13,6 +14,16 @@ import pytest
 ROOT = Path(__file__).parent
 DATA = ROOT / ".data"  # where `make data` lays data sets out
 _CACHE: Final = pytest.StashKey[TemporaryDirectory[str]]()
+
+# What is nothing without torch: left out where the base install is alone (`make test-base`). A test
+# of another folder that needs more than the base asks `tests/needs.py`.
+HAS_TORCH = find_spec("torch") is not None
+NEED_TORCH = (
+    "compress/constraints.py", "compress/export", "compress/passes", "compress/pipeline",
+    "compress/training", "zoo/networks", "tests/cli/test_bad_input.py",
+    "tests/test_constraints.py", "tests/test_declared.py", "tests/export", "tests/passes",
+    "tests/pipeline", "tests/report", "tests/training", "tests/zoo",
+)  # fmt: skip
 
 # Before a library makes its threads: a worker for each core leaves none for a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,6 +44,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_CACHE].cleanup()
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what needs torch where there is none."""
+    left_out = not HAS_TORCH and collection_path in [ROOT / name for name in NEED_TORCH]
+    return left_out or None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print one line a reason for what was skipped; the reason says how to have it."""
     reasons = Counter(
@@ -40,10 +57,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.getreports("skipped")
         if isinstance(report.longrepr, tuple)
     )
-    if reasons:
+    if reasons or not HAS_TORCH:
         terminalreporter.section("skipped")
     for reason, count in sorted(reasons.items()):
         terminalreporter.line(f"{count} skipped: {reason}")
+    if not HAS_TORCH:
+        terminalreporter.line(f"left out, since torch is not installed: {', '.join(NEED_TORCH)}")
 
 
 @pytest.fixture(autouse=True)

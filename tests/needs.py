@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,9 @@ def package(package: Package) -> Path:
     if path is None:
         pytest.skip(f"{package.name} is not installed: pip install {package.name}")
     return path
+
+
+def module(name: str) -> None:
+    """Skip where a module of an extra is not installed."""
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed: pip install 'compress-toolkit[all]'")

@@ -9,6 +9,7 @@ import pytest
 
 import compress
 from compress.errors import CompressError
+from tests import needs
 from tests.cli.console import spawn
 from tests.cli.runs import small_run
 
@@ -47,6 +48,7 @@ def test_what_a_device_needs_is_imported_without_torch() -> None:
 
 
 def test_the_same_words_as_on_the_command_line(tmp_path: Path) -> None:
+    needs.module("torch")
     recipe = {"model": "lenet-300-100", "weights": "random", "prune": 0.9, "quantize": "2bit"}
     report = compress.run(recipe, tmp_path)
     assert report.artifact_bytes == (tmp_path / "lenet-300-100.safetensors").stat().st_size

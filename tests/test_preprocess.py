@@ -12,6 +12,7 @@ from PIL import Image
 
 from compress.errors import FormatError, SettingsError
 from compress.preprocess import Preprocessing
+from tests import needs
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -25,6 +26,7 @@ def picture(width: int, height: int, *, mode: str = "RGB", seed: int = 0) -> Ima
 @pytest.mark.parametrize("resize", [256, 37, (40, 31), None])
 @pytest.mark.parametrize("size", [(320, 240), (240, 320), (341, 255), (36, 53), (37, 37)])
 def test_geometry_and_values_are_torchvisions(size, resize, resample):
+    needs.module("torchvision")
     from torchvision import transforms
 
     ours = Preprocessing(mode="RGB", crop=(33, 28), resize=resize, resample=resample, **IMAGENET)
@@ -44,6 +46,7 @@ def test_geometry_and_values_are_torchvisions(size, resize, resample):
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
 def test_any_size_and_crop_is_torchvisions(width, height, crop_height, crop_width):
+    needs.module("torchvision")
     from torchvision.transforms import functional
 
     image = picture(width, height, mode="L")
@@ -54,6 +57,7 @@ def test_any_size_and_crop_is_torchvisions(width, height, crop_height, crop_widt
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 30))
 def test_the_short_side_rules(width, height, short):
+    needs.module("torchvision")
     from torchvision.transforms import functional
 
     image = picture(width, height, mode="L")

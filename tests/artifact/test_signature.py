@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from compress.artifact import container, signature
 from compress.errors import DataError, FormatError, MissingExtraError, OutputError, SettingsError
+from tests import needs
 from tests.cli.console import spawn
 
 PASSWORD = "pässword"
@@ -21,6 +22,11 @@ MEMORY = Path("/proc/self/mem")  # a file whose first byte cannot be read
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="no openssl command: install it"
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _extra():
+    needs.module("cryptography")
 
 
 def openssl(*words):

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
+from tests import needs
 from tests.cli.console import Outcome, compress
 
 RECIPE = """
@@ -23,6 +24,7 @@ _KEPT: list[TemporaryDirectory[str]] = []  # until the process ends
 @cache
 def small_run() -> tuple[Path, Outcome]:
     """Return the folder of the run, and what the command printed with --json."""
+    needs.module("torch")
     _KEPT.append(TemporaryDirectory(prefix="compress-tests-"))
     folder = Path(_KEPT[0].name)
     (folder / "recipe.yaml").write_text(RECIPE)

@@ -13,6 +13,7 @@ from onnx import load, save
 from PIL import Image
 
 from compress.cli.main import app
+from tests import needs
 from tests.cli.console import Outcome, compress, spawn
 from tests.cli.runs import file_of_run, small_run
 
@@ -123,6 +124,7 @@ def test_run() -> None:
 
 
 def test_run_ends_with_a_table(tmp_path: Path) -> None:
+    needs.module("torch")
     words = ["--model", "lenet-300-100", "--weights", "random", "--quantize", "2bit"]
     done = compress("run", *words, "--out", tmp_path)
     assert done.code == 0
@@ -132,6 +134,7 @@ def test_run_ends_with_a_table(tmp_path: Path) -> None:
 
 
 def test_options_win_over_a_recipe_and_leave_the_rest_of_it(tmp_path: Path) -> None:
+    needs.module("torch")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         "model: lenet-300-100\nweights: random\nprune: {sparsity: 0.9, scope: uniform}\n"
@@ -210,6 +213,7 @@ def test_eval_agrees_with_the_report() -> None:
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray[Any, Any]]:
     """Return a scan as an image and as an array of two, and what it shows."""
+    needs.module("sklearn")
     from zoo.tasks.digits import Digits
 
     samples = Digits().load("test", Path())

@@ -76,6 +76,7 @@ def test_a_file_without_a_tokenizer(tmp_path: Path, network: Path) -> None:
 
 
 def test_a_network_of_other_classes(tmp_path: Path) -> None:
+    needs.module("sklearn")
     graph = helper.make_graph(
         [
             helper.make_node("GlobalAveragePool", ["x"], ["y"]),

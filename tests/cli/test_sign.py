@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from compress.artifact import signature
+from tests import needs
 from tests.cli.console import Outcome, compress
 from tests.cli.test_commands import without
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v2-huffman.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _extra() -> None:
+    needs.module("cryptography")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.cli.console import compress, spawn
 from zoo import measured, registry
 
@@ -57,6 +58,7 @@ def test_unknown_filters() -> None:
 
 
 def test_one_row() -> None:
+    needs.module("torchvision")
     (row,) = rows("resnet18")
     assert row["inputs"] == [
         {"name": "input", "shape": [3, 224, 224], "dtype": "float32", "below": None}

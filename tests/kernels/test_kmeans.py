@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError, SettingsError
 from compress.kernels.kmeans import Init, Values, assign, kmeans_1d
+from tests import needs
 
 INITS: tuple[Init, ...] = ("linear", "density", "random")
 
@@ -65,6 +66,7 @@ def test_steps_are_those_of_a_plain_lloyd(k, tails):
 
 @pytest.mark.parametrize("k", [4, 32])
 def test_inertia_is_no_worse_than_scikit_learns_from_the_same_start(k):
+    needs.module("sklearn")
     from sklearn.cluster import KMeans
 
     values = weights(20_000)
