@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from pathlib import Path
+
+import psutil
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -26,5 +32,8 @@ def peak_rss_bytes() -> int:
     for line in lines:
         if line.startswith("VmHWM"):  # not every container's kernel tells it
             return int(line.split()[1]) * 1024
+    if resource is None:
+        now = psutil.Process().memory_info()
+        return int(getattr(now, "peak_wset", now.rss))
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

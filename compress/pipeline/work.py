@@ -6,9 +6,7 @@ begun by another version, is told and made anew.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +22,7 @@ from safetensors.numpy import save as save_arrays
 from compress import files, kept
 from compress.errors import DataError, OutputError
 from compress.measure import memory
+from compress.pipeline.lock import FolderLock
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class Work:
         self._out, self._folder = out, out / _NAME
         self._facts: dict[str, dict[str, Any] | None] = {}
         self._made: list[Path] = []
-        self._lock = _locked(out)
+        self._lock = FolderLock(out)
 
     @property
     def is_begun(self) -> bool:
@@ -70,7 +69,7 @@ class Work:
             if self.path(_BEGUN).exists() and not self.is_begun:
                 self.discard()
         finally:
-            os.close(self._lock)
+            self._lock.close()
 
     def path(self, name: str) -> Path:
         """Return where a file of the work folder is."""
@@ -137,22 +136,3 @@ class Work:
                 shutil.rmtree(self._folder)
         except OSError as error:
             raise OutputError(f"cannot remove {self._folder}: {error.strerror}") from error
-
-
-def _locked(out: Path) -> int:
-    """Keep other runs out of a folder for as long as this process lives; return the lock."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = os.open(out, os.O_RDONLY)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {out}: {error.strerror}; free or choose another place"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise OutputError(
-            f"another run is at work in {out}; wait or choose another --out"
-        ) from error
-    return lock

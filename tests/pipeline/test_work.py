@@ -11,6 +11,7 @@ import pytest
 
 from compress.errors import OutputError
 from compress.pipeline.work import Work
+from tests.cli.console import spawn
 
 WHAT = {"recipe": "model: a", "versions": {"torch": "2"}}
 
@@ -33,6 +34,18 @@ def done(folder: Path) -> None:
 def test_one_run_at_a_time_in_a_folder(tmp_path: Path) -> None:
     with closing(Work(tmp_path)), pytest.raises(OutputError, match="another run is at work"):
         Work(tmp_path)
+    Work(tmp_path).close()
+
+
+def test_a_killed_run_does_not_keep_the_folder(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from compress.pipeline.lock import FolderLock
+held = FolderLock(Path(sys.argv[1]))
+os.kill(os.getpid(), 9)
+"""
+    assert spawn(script, tmp_path).code == -9
     Work(tmp_path).close()
 
 
