@@ -10,7 +10,7 @@ weights); Shoham & Gersho 1988 (one slope for all).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,9 +21,11 @@ from compress.codecs.threads import n_cores, side_by_side
 from compress.constraints import Shared, constraints_of
 from compress.errors import SettingsError
 from compress.kernels.rate import Quantized, quantize
-from compress.passes.correct import channel_means, correct_biases
+from compress.passes.apart import Apart, held_apart, least
+from compress.passes.correct import Levels, channel_levels, correct_biases
 from compress.passes.importance import fisher_diagonal
 from compress.passes.inputs import Factor, compensated, input_factors
+from compress.passes.samples import Samples, count, rows
 from compress.passes.settings import BudgetSettings
 from compress.passes.share import SharedLayer, ShareReport, keep
 from compress.passes.weights import Weight, require_some, weights_of
@@ -48,19 +50,22 @@ def share_to_size(
     settings: BudgetSettings,
     *,
     file_bytes: Callable[[nn.Module], int],
-    samples: Tensor | None,
+    samples: Samples | None,
     seed: int,
+    scores: bool = True,
 ) -> tuple[nn.Module, ShareReport]:
     """Share a model's weights in place, as well as a size of the file allows.
 
-    A weight that is zero stays zero; others may become zero.
+    A weight that is zero stays zero; others may become zero. Errors are made to cancel and biases
+    are moved only where that brings the outputs of samples held apart nearer to what they were.
 
     Args:
         model: the model, pruned or not.
         settings: the size, and how errors count.
         file_bytes: the size of the file that a model makes.
-        samples: inputs of the training part, shape `(n, …)`; None where there are none.
+        samples: inputs of the training part; None where there are none.
         seed: of the labels that the Fisher information is drawn from.
+        scores: whether outputs of two axes are scores of classes.
 
     Raises:
         SettingsError: when the size cannot be reached, or samples are needed and there are none.
@@ -73,47 +78,133 @@ def share_to_size(
     constraints_of(model).apply(model)
     weights, skipped = weights_of(model)
     require_some(weights, skipped)
-    layers = _layers(model, weights, settings, samples, seed)
-    chosen = samples[: settings.corrected] if samples is not None else None
-    means = channel_means(model, chosen) if chosen is not None and len(chosen) else ()
-    biases = {name: held.clone() for name, held in model.state_dict().items() if held.ndim == 1}
-
-    kept: list[SharedLayer] = []
+    steps, notes = _steps(model, settings, samples, scores)
+    layers = _layers(model, weights, settings, samples, steps, seed)
+    shared = _Sharing(model, layers, settings, steps)
 
     def apply(found: Mapping[str, Quantized]) -> int:
-        """Make the model what was found; return the size of its file."""
-        made_up = _compensated(layers, found)
-        kept[:] = [_keep(model, layer, settings.max_bits, made_up) for layer in layers]
-        model.load_state_dict(biases, strict=False)
-        if means:
-            assert chosen is not None
-            correct_biases(model, chosen, means)
+        shared.apply(found)
         return file_bytes(model)
 
     _search(layers, settings, apply)
-    if not any(layer.nonzero for layer in kept):
+    if not any(layer.nonzero for layer in shared.kept):
         raise SettingsError(
             f"target_bytes must leave some weights, got {settings.target_bytes}: all became zero"
         )
-    alone = [layer.weight.name for layer in layers if not layer.factors]
-    cancels = samples is not None and len(samples) > 0 and settings.compensated > 0
-    return model, ShareReport(tuple(kept), tuple(skipped), tuple(alone) if cancels else ())
+    uncompensated = [layer.weight.name for layer in layers if not layer.factors]
+    return model, ShareReport(
+        layers=tuple(shared.kept),
+        skipped=tuple(skipped),
+        uncompensated=tuple(uncompensated) if shared.cancels else (),
+        notes=(*notes, *shared.notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What the steps on samples need."""
+
+    seen: tuple[Tensor, ...]  #: samples that they may use
+    apart: Apart  #: what they are judged on
+    corrected: tuple[Tensor, ...]  #: samples whose levels are kept
+    levels: Sequence[Levels]  #: before sharing; none where biases are left alone
+
+
+def _steps(
+    model: nn.Module, settings: BudgetSettings, samples: Samples | None, scores: bool
+) -> tuple[_Steps | None, tuple[str, ...]]:
+    """Prepare the steps on samples, before sharing; or return why there are none."""
+    wanted = max(settings.compensated, settings.corrected)
+    if samples is None or not count(samples) or not wanted:
+        return None, ()
+    divided = held_apart(model, samples, scores=scores)
+    if divided is None:
+        return None, (
+            f"{count(samples)} samples are too few to correct errors on and to judge that: "
+            f"nothing is corrected with fewer than {least()}",
+        )
+    seen, apart = divided
+    corrected = rows(seen, slice(settings.corrected))
+    levels = channel_levels(model, corrected) if settings.corrected else []
+    return _Steps(seen, apart, corrected, levels), ()
+
+
+@dataclass(slots=True)
+class _Sharing:
+    """A model that is made what was found, as often as the search asks."""
+
+    model: nn.Module
+    layers: list[_Layer]
+    settings: BudgetSettings
+    steps: _Steps | None
+    kept: list[SharedLayer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  #: which steps were left out, and why
+    cancels: bool = False  #: whether errors were made to cancel
+    _vectors: Mapping[str, Tensor] = field(init=False)  #: biases and what else may move
+
+    def __post_init__(self) -> None:
+        self._vectors = self._moved()
+
+    def apply(self, found: Mapping[str, Quantized]) -> None:
+        """Make the model what was found, with each step that helps."""
+        self.notes.clear()
+        self.cancels = False
+        self.model.load_state_dict(self._vectors, strict=False)
+        self._write(found)
+        if self.steps is None:
+            return
+        lost = self.steps.apart.divergence(self.model)
+        if self.settings.compensated:
+            self._write(_compensated(self.layers, found))
+            alone = lost
+            lost = self._judged("compensated", lost, lambda: self._write(found))
+            self.cancels = lost < alone
+        if self.steps.levels:
+            correct_biases(self.model, self.steps.corrected, self.steps.levels)
+            vectors = self._vectors
+            self._judged(
+                "corrected", lost, lambda: self.model.load_state_dict(vectors, strict=False)
+            )
+
+    def _judged(self, step: str, before: float, undo: Callable[[], object]) -> float:
+        """Undo a step that does not bring the outputs nearer; return how far off they are."""
+        assert self.steps is not None
+        apart = self.steps.apart
+        after = apart.divergence(self.model)
+        if after < before:
+            return after
+        undo()
+        self.notes.append(
+            f"{step} is left out: on {count(apart.samples)} samples held apart the divergence "
+            f"would go from {before:.3g} to {after:.3g}"
+        )
+        return before
+
+    def _write(self, found: Mapping[str, Quantized]) -> None:
+        bits = self.settings.max_bits
+        self.kept[:] = [_keep(self.model, layer, bits, found) for layer in self.layers]
+
+    def _moved(self) -> Mapping[str, Tensor]:
+        held = self.model.state_dict()
+        return {name: vector.clone() for name, vector in held.items() if vector.ndim == 1}
 
 
 def _layers(
     model: nn.Module,
     weights: list[Weight],
     settings: BudgetSettings,
-    samples: Tensor | None,
+    samples: Samples | None,
+    steps: _Steps | None,
     seed: int,
 ) -> list[_Layer]:
     fisher: dict[str, Tensor] = {}
     if settings.importance != "none":
         assert samples is not None
-        fisher = fisher_diagonal(model, weights, samples[: settings.samples], seed=seed)
+        chosen = rows(samples, slice(settings.samples))
+        fisher = fisher_diagonal(model, weights, chosen, seed=seed)
     factors: dict[str, list[Factor]] = {}
-    if samples is not None and len(samples) and settings.compensated:
-        factors = input_factors(model, weights, samples[: settings.compensated])
+    if steps is not None and settings.compensated:
+        factors = input_factors(model, weights, rows(steps.seen, slice(settings.compensated)))
     layers = []
     for weight in weights:
         held = fisher.get(weight.name)

@@ -11,104 +11,129 @@ Source: Nagel et al. 2019, arXiv:1906.04721, sec. 4.2 (empirical bias correction
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-Means = Sequence[Mapping[str, Tensor]]  # of each channel, by the layer's name, for each batch
+from compress.passes.samples import Samples, batches
+
+Levels = Mapping[str, Sequence[Tensor]]  # of each channel, at each call of a layer, by its name
 
 _BATCH = 64  # samples
 _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another tensor
 
 
 @torch.inference_mode()
-def channel_means(model: nn.Module, samples: Tensor) -> Means:
-    """Return each channel's mean of what a biased layer gives, and of what a BatchNorm is given.
+def channel_levels(model: nn.Module, samples: Samples) -> list[Levels]:
+    """Return, for each batch, what a bias decides of each channel.
+
+    That is the mean of what a layer with a bias gives, and for a BatchNorm how far the mean of
+    what it is given lies above the one that it takes away.
 
     Args:
         model: before compression.
-        samples: what it takes, shape `(n, …)`.
+        samples: what it takes.
     """
-    found: list[dict[str, Tensor]] = []
+    found: list[dict[str, list[Tensor]]] = []
 
     def record(name: str, layer: nn.Module, values: Tensor) -> None:
-        found[-1].setdefault(name, _mean(layer, values))
+        found[-1].setdefault(name, []).append(_level(layer, values))
 
     with _watched(model, record):
-        for batch in torch.split(samples, _BATCH):
+        for batch in batches(samples, _BATCH):
             found.append({})
-            model.eval()(batch)
-    return found
+            model.eval()(*batch)
+    return list(found)
 
 
 @torch.no_grad()
-def correct_biases(model: nn.Module, samples: Tensor, means: Means) -> int:
-    """Give channels their earlier means again, in place; return how many layers changed.
+def correct_biases(model: nn.Module, samples: Samples, levels: Sequence[Levels]) -> int:
+    """Give channels their earlier levels again, in place; return how many layers changed.
+
+    A layer that is called several times gets the mean of what its calls ask for.
 
     Args:
         model: after compression.
-        samples: what `means` were taken on.
-        means: from `channel_means`, before compression.
+        samples: what `levels` were taken on.
+        levels: from `channel_levels`, before compression.
     """
-    done: set[str] = set()
-    for count, (batch, earlier) in enumerate(
-        zip(torch.split(samples, _BATCH), means, strict=True), start=1
-    ):
-        done.clear()
-        with _watched(model, partial(_move, earlier, done, 1 / count)):
-            model.eval()(batch)
-    return len(done)
+    asked: Counter[str] = Counter()  # samples so far, by layer
+    for batch, earlier in zip(batches(samples, _BATCH), levels, strict=True):
+        calls = {name: iter(own) for name, own in earlier.items()}
+        with _watched(model, partial(_move, calls, asked, len(batch[0]))):
+            model.eval()(*batch)
+    return len(asked)
 
 
 def _move(
-    earlier: Mapping[str, Tensor],
-    done: set[str],
-    fraction: float,
+    calls: Mapping[str, Iterator[Tensor]],
+    asked: Counter[str],
+    n: int,
     name: str,
     layer: nn.Module,
     values: Tensor,
 ) -> Tensor | None:
-    """Move a layer's bias by a fraction of its shift; return what it now gives, if that changed."""
-    if name in done or name not in earlier:
-        return None  # a layer that is used twice is corrected at its first use
-    done.add(name)
-    shift = fraction * (earlier[name] - _mean(layer, values))
+    """Move a layer's bias by its part of the shift; return what it now gives, if that changed."""
+    earlier = next(calls.get(name, iter(())), None)
+    if earlier is None:
+        return None  # called more often than before compression
+    shift = earlier - _level(layer, values)
+    if not bool(torch.isfinite(shift).all()):
+        return None  # nothing was given, or it overflows
+    asked[name] += n
+    shift *= n / asked[name]
     if isinstance(layer, _BatchNorm):
         assert layer.running_mean is not None
         layer.running_mean -= shift
         return None
     assert isinstance(layer.bias, Tensor)
     layer.bias += shift
-    return values + shift.view(-1, *(1,) * (values.ndim - 2 if isinstance(layer, _ConvNd) else 0))
+    return values + shift.view(-1, *(1,) * (values.ndim - 1 - _channel(layer, values)))
 
 
-def _mean(layer: nn.Module, found: Tensor) -> Tensor:
-    channel = 1 if isinstance(layer, _ConvNd | _BatchNorm) else found.ndim - 1
-    return found.mean([axis for axis in range(found.ndim) if axis != channel])
+def _level(layer: nn.Module, values: Tensor) -> Tensor:
+    channel = _channel(layer, values)
+    mean = values.mean([axis for axis in range(values.ndim) if axis != channel])
+    if isinstance(layer, _BatchNorm):
+        # What it is given does not change when it is corrected; what it makes of that does.
+        assert layer.running_mean is not None
+        return mean - layer.running_mean
+    return mean
+
+
+def _channel(layer: nn.Module, values: Tensor) -> int:
+    """Return the axis of the channels; a convolution may be given one sample without its axis."""
+    if isinstance(layer, _BatchNorm):
+        return 1
+    return values.ndim - 1 - (len(layer.kernel_size) if isinstance(layer, _ConvNd) else 0)
 
 
 @contextmanager
 def _watched(model: nn.Module, see: _See) -> Iterator[None]:
     """Call `see` with the output of each biased layer and the input of each BatchNorm."""
     handles = []
+
+    def given(
+        layer: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Any], name: str
+    ) -> None:
+        see(name, layer, inputs[0] if inputs else named["input"])
+
+    def gave(layer: nn.Module, _: object, output: Tensor, name: str) -> Tensor | None:
+        return see(name, layer, output)
+
     for name, layer in model.named_modules():
         if isinstance(layer, _BatchNorm) and layer.running_mean is not None:
-            handles.append(
-                layer.register_forward_pre_hook(
-                    lambda own, inputs, name=name: see(name, own, inputs[0])
-                )
-            )
+            hook = partial(given, name=name)
+            handles.append(layer.register_forward_pre_hook(hook, with_kwargs=True))
         elif isinstance(layer, _ConvNd | nn.Linear) and layer.bias is not None:
-            handles.append(
-                layer.register_forward_hook(
-                    lambda own, _, output, name=name: see(name, own, output)
-                )
-            )
+            handles.append(layer.register_forward_hook(partial(gave, name=name)))
     try:
         yield
     finally:

@@ -16,20 +16,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from compress.passes.samples import Samples, batches, count
 from compress.passes.weights import Weight
 
 _BATCH = 4  # samples to a gradient
 
 
 def fisher_diagonal(
-    model: nn.Module, weights: Sequence[Weight], samples: Tensor, *, seed: int
+    model: nn.Module, weights: Sequence[Weight], samples: Samples, *, seed: int
 ) -> dict[str, Tensor]:
     """Return the mean squared derivative of the log-likelihood by each weight, of its shape.
 
     Args:
-        model: its one input takes `samples`; its first output counts.
+        model: its first output counts.
         weights: of the model.
-        samples: shape `(n, …)`, on the model's device.
+        samples: what it takes, on its device.
         seed: of the drawn labels.
     """
     model.eval()
@@ -40,8 +41,8 @@ def fisher_diagonal(
     for parameter in parameters:
         parameter.requires_grad_(True)
     with torch.enable_grad():
-        for batch in torch.split(samples, _BATCH):
-            returned = model(batch)
+        for batch in batches(samples, _BATCH):
+            returned = model(*batch)
             outputs = returned if isinstance(returned, Tensor) else returned[0]
             gradients = torch.autograd.grad(
                 _drawn_likelihood(outputs, generator), parameters, allow_unused=True
@@ -51,7 +52,7 @@ def fisher_diagonal(
                     total += gradient.square()
     for parameter, before in zip(parameters, required, strict=True):
         parameter.requires_grad_(before)
-    return {w.name: total / len(samples) for w, total in zip(weights, sums, strict=True)}
+    return {w.name: total / count(samples) for w, total in zip(weights, sums, strict=True)}
 
 
 def _drawn_likelihood(outputs: Tensor, generator: torch.Generator) -> Tensor:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from compress.kernels.rate import Quantized, compensate
+from compress.passes.samples import Samples, batches
 from compress.passes.weights import Weight
 
 _BATCH = 16  # samples
@@ -43,7 +44,7 @@ class Factor:
 
 
 def input_factors(
-    model: nn.Module, weights: Sequence[Weight], samples: Tensor
+    model: nn.Module, weights: Sequence[Weight], samples: Samples
 ) -> dict[str, list[Factor]]:
     """Return the factors of each linear or convolution layer (1-d, 2-d) that the model calls.
 
@@ -51,9 +52,9 @@ def input_factors(
     layers have none, nor have those that other layers share, and those whose inputs overflow.
 
     Args:
-        model: before compression; its one input takes `samples`.
+        model: before compression.
         weights: of the model.
-        samples: shape `(n, …)`, on the model's device.
+        samples: what it takes, on its device.
     """
     sums = _outer_products(model, weights, samples)
     factors = {}
@@ -112,7 +113,7 @@ class _Products:
 
 @torch.inference_mode()
 def _outer_products(
-    model: nn.Module, weights: Sequence[Weight], samples: Tensor
+    model: nn.Module, weights: Sequence[Weight], samples: Samples
 ) -> dict[str, _Products]:
     owners: dict[nn.Parameter, list[nn.Module]] = {}
     for module in model.modules():
@@ -137,8 +138,8 @@ def _outer_products(
             for layer in layers
         ]
     try:
-        for batch in torch.split(samples, _BATCH):
-            model.eval()(batch)
+        for batch in batches(samples, _BATCH):
+            model.eval()(*batch)
     finally:
         for handle in handles:
             handle.remove()

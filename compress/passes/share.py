@@ -40,7 +40,8 @@ class ShareReport:
 
     layers: tuple[SharedLayer, ...]
     skipped: tuple[Skipped, ...]
-    alone: tuple[str, ...] = ()  #: weights whose errors do not cancel, where those of others do
+    uncompensated: tuple[str, ...] = ()  #: weights whose errors do not cancel; those of others do
+    notes: tuple[str, ...] = ()  #: what was left out of the steps that were asked for, and why
 
     @property
     def weights(self) -> int:

@@ -124,7 +124,7 @@ def _layers(file: Archive, facts: Mapping[str, Facts]) -> tuple[Layer, ...]:
     for stage in ("prune", "share"):
         for name, reason in facts.get(stage, {}).get("skipped", {}).items():
             reasons.setdefault(name, reason)
-    alone = facts.get("share", {}).get("alone", ())
+    uncompensated = facts.get("share", {}).get("uncompensated", ())
     return tuple(
         Layer(
             name=tensor.name,
@@ -135,7 +135,7 @@ def _layers(file: Archive, facts: Mapping[str, Facts]) -> tuple[Layer, ...]:
             distinct=tensor.distinct,
             bytes=tensor.n_bytes,
             skipped=reasons.get(tensor.name),
-            note="errors do not cancel" if tensor.name in alone else None,
+            note="errors do not cancel" if tensor.name in uncompensated else None,
         )
         for tensor in size.tensor_sizes(file)
     )

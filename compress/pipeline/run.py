@@ -271,10 +271,12 @@ class _Run:
             samples=samples,
             seed=self.recipe.seed,
         )
-        if shared.alone:
+        for note in shared.notes:
+            _LOG.warning("%s", note)
+        if shared.uncompensated:
             _LOG.warning(
                 "errors do not cancel in %d of %d layers: the report names them",
-                len(shared.alone), len(shared.layers),
+                len(shared.uncompensated), len(shared.layers),
             )  # fmt: skip
         return shared
 
@@ -376,7 +378,8 @@ class _Run:
             )
         record["skipped"] = {skipped.name: skipped.reason for skipped in done.skipped}
         if isinstance(done, ShareReport):
-            record["alone"] = list(done.alone)
+            record["uncompensated"] = list(done.uncompensated)
+            record["notes"] = list(done.notes)
         floats = {t.data_ptr(): t for t in model.state_dict().values() if t.is_floating_point()}
         record["size_bytes"] = size.packed_bytes(t.cpu().float().numpy() for t in floats.values())
         self._measure(model, record, test=False)

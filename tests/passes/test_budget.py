@@ -14,7 +14,6 @@ from torch import nn
 from compress.constraints import Shared, constraints_of
 from compress.errors import SettingsError
 from compress.passes.budget import share_to_size
-from compress.passes.correct import channel_means, correct_biases
 from compress.passes.importance import fisher_diagonal
 from compress.passes.settings import BudgetSettings
 from compress.passes.weights import weights_of
@@ -37,9 +36,9 @@ def file_bytes(model):
     return len(lzma.compress(held))
 
 
-def error(model, other):
+def error(model, other, samples=SAMPLES):
     with torch.inference_mode():
-        return float((model(SAMPLES) - other(SAMPLES)).square().mean())
+        return float((model(samples) - other(samples)).square().mean())
 
 
 @pytest.mark.parametrize("importance", ["none", "layer", "weight"])
@@ -77,25 +76,43 @@ def test_more_bytes_err_less_and_zeros_stay():
     assert errors == sorted(errors, reverse=True)
 
 
-def test_samples_lower_the_error():
+@torch.inference_mode()
+def test_errors_of_each_layer_cancel_at_one_codebook():
+    """A file that takes what is asked for ends the search at once, whatever the codes are."""
+    samples = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    model, layers = network(), [0, 2, 6, 8]
     errors = {}
-    for compensated in (0, 32):
+    for compensated in (0, 200):
         changed = network()
-        settings = BudgetSettings(target_bytes=3_000, compensated=compensated)
-        share_to_size(changed, settings, file_bytes=file_bytes, samples=SAMPLES, seed=0)
-        errors[compensated] = error(network(), changed)
-    assert errors[32] < 0.7 * errors[0]
+        settings = BudgetSettings(target_bytes=900, compensated=compensated, corrected=0)
+        _, report = share_to_size(
+            changed, settings, file_bytes=lambda _: 900, samples=samples, seed=0
+        )
+        assert report.notes == ()
+        errors[compensated] = [
+            error(_with_weight(model, place, changed), model[: place + 1], samples)
+            for place in layers
+        ]
+    for place, alone, together in zip(layers, errors[0], errors[200], strict=True):
+        assert together < alone, place
 
 
-@pytest.mark.parametrize(("compensated", "alone"), [(0, ()), (32, ("1.weight",))])
-def test_layers_whose_errors_do_not_cancel_are_named(compensated, alone):
+def _with_weight(model, place, changed):
+    """Return a model up to a layer, with this layer's weight of another."""
+    copied = copy.deepcopy(model[: place + 1])
+    copied[place].weight.copy_(changed[place].weight)
+    return copied
+
+
+@pytest.mark.parametrize(("compensated", "named"), [(0, ()), (32, ("1.weight",))])
+def test_layers_whose_errors_do_not_cancel_are_named(compensated, named):
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.ConvTranspose2d(4, 1, 3), nn.Flatten(), nn.Linear(64, 8)
     ).eval()
     settings = BudgetSettings(target_bytes=2_000, compensated=compensated)
     _, shared = share_to_size(model, settings, file_bytes=file_bytes, samples=SAMPLES, seed=0)
-    assert shared.alone == alone
+    assert shared.uncompensated == named
 
 
 def test_a_size_that_cannot_be_reached():
@@ -150,7 +167,7 @@ def test_no_samples_at_all():
     settings = BudgetSettings(target_bytes=3_000)
     shared = partial(share_to_size, settings=settings, file_bytes=file_bytes, seed=0)
     model, done = shared(network(), samples=SAMPLES[:0])
-    assert done.alone == ()
+    assert done.uncompensated == ()
     assert error(model, shared(network(), samples=None)[0]) == 0
 
 
@@ -177,40 +194,3 @@ def test_fisher_of_other_outputs_is_the_gauss_newton_diagonal():
     found = fisher_diagonal(model, weights_of(model)[0], samples, seed=0)["0.weight"]
     exact = samples.square().sum((1, 2)).mean()
     assert (found / exact - 1).abs().max() < 0.15
-
-
-def test_biases_take_a_shift_back():
-    model, changed = network(), network()
-    with torch.no_grad():
-        for place in (0, 2, 6, 8):
-            changed[place].weight += 0.02  # a shift that grows with the inputs' means
-    (means,) = found = channel_means(model, SAMPLES)
-    before = error(model, changed)
-    assert correct_biases(changed, SAMPLES, found) == 4
-    assert error(model, changed) < 0.2 * before
-    (again,) = channel_means(changed, SAMPLES)
-    for name in ("0", "6", "8"):
-        torch.testing.assert_close(again[name], means[name], rtol=0, atol=1e-5)
-    centred = [again["3"] - changed[3].running_mean, means["3"] - model[3].running_mean]
-    torch.testing.assert_close(*centred, rtol=0, atol=1e-5)
-
-
-def test_what_does_not_change_keeps_its_biases():
-    model = network()
-    kept = copy.deepcopy(model.state_dict())
-    correct_biases(model, SAMPLES, channel_means(model, SAMPLES))
-    for name, held in model.state_dict().items():
-        torch.testing.assert_close(held, kept[name], rtol=0, atol=1e-6)
-
-
-def test_batches_of_samples_are_averaged():
-    samples = torch.rand(150, 1, 8, 8, generator=torch.Generator().manual_seed(2))
-    model, changed = network(), network()
-    with torch.no_grad():
-        changed[6].weight += 0.02
-    means = channel_means(model, samples)
-    assert len(means) == 3
-    correct_biases(changed, samples, means)
-    with torch.inference_mode():
-        shift = (changed(samples) - model(samples)).mean(0)
-    assert shift.abs().max() < 0.01

@@ -53,7 +53,10 @@ def test_a_published_file_as_weights(tmp_path: Path) -> None:
     report = compress(*asked, "--out", tmp_path / "run", "--json").json()
     files = [
         archive.read(path)
-        for path in (tmp_path / "run" / f"{MODEL}.safetensors", tmp_path / "published.safetensors")
+        for path in (
+            tmp_path / "run" / f"{MODEL}.safetensors",
+            tmp_path / "published.packed.safetensors",
+        )
     ]
     ran, imported = ([items.tobytes() for items in archive.decode(file)] for file in files)
     assert sorted(ran) == sorted(imported)
