@@ -1,7 +1,13 @@
-"""Train as `torchrun` or plain Python starts it; the first process writes what came out."""
+"""Train as `torchrun` or plain Python starts it; each process writes what came out.
+
+`launched.py OUT` trains here, with what the environment says of other processes;
+`launched.py ONE TWO` in one process, then in two: children of one that has loaded everything.
+"""
 
 import os
+import socket
 import sys
+import traceback
 from pathlib import Path
 
 import safetensors.torch
@@ -48,4 +54,40 @@ def main(out: Path) -> None:
         torch.distributed.destroy_process_group()
 
 
-main(Path(sys.argv[1]))
+def fork(out: Path, rank: int, world: int, port: int) -> int:
+    """Train in a child; return its process number."""
+    process = os.fork()
+    if not process:
+        if world > 1:  # what torchrun tells its processes
+            os.environ |= {
+                "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world),
+                "LOCAL_WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            }  # fmt: skip
+        try:
+            main(out)
+        except BaseException:  # noqa: BLE001  (a child goes no further up)
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return process
+
+
+def start(outs: list[str]) -> None:
+    """Train each in one process more than the last; exit as the worst of them did."""
+    import accelerate  # noqa: F401  (loaded here, once)
+    import sklearn.datasets  # noqa: F401
+
+    for world, out in enumerate(outs, 1):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        children = [fork(Path(out), rank, world, port) for rank in range(world)]
+        codes = [os.waitpid(child, 0)[1] for child in children]
+        if any(codes):
+            sys.exit(1)
+
+
+if len(sys.argv) == 2:
+    main(Path(sys.argv[1]))
+else:
+    start(sys.argv[1:])

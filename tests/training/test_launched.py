@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -19,18 +20,21 @@ def _start(*command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_train_like_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torchrun", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_processes_train_like_one(tmp_path: Path, torchrun: bool) -> None:
     """At the same global batch, with a masked layer and a shared one; 63 divides by 2 unevenly."""
-    _start(SCRIPT, str(tmp_path / "one"))
-    _start(
-        "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        SCRIPT, str(tmp_path / "two"),
-    )  # fmt: skip
-    one = load_file(tmp_path / "one.0.safetensors")
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    if torchrun:
+        _start(SCRIPT, one)
+        run = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+        _start("-m", *run, SCRIPT, two)
+    else:  # as it would, without its seconds
+        _start(SCRIPT, one, two)
+    alone = load_file(tmp_path / "one.0.safetensors")
     first, second = (load_file(tmp_path / f"two.{rank}.safetensors") for rank in (0, 1))
-    assert one.keys() == first.keys() == second.keys()
+    assert alone.keys() == first.keys() == second.keys()
     moved = False
-    for name, expected in one.items():
+    for name, expected in alone.items():
         assert torch.equal(first[name], second[name]), name
         if expected.is_floating_point():
             torch.testing.assert_close(first[name], expected, rtol=1e-3, atol=1e-4)
