@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent
 DATA = ROOT / ".data"  # where `make data` lays data sets out
+_LOADED = [0]  # modules, when what they hold was last taken out of collections
 _CACHE: Final = pytest.StashKey[TemporaryDirectory[str]]()
 
 # What is nothing without torch: left out where the base install is alone (`make test-base`). A test
@@ -66,11 +68,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"left out, since torch is not installed: {', '.join(NEED_TORCH)}")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _libraries_are_no_garbage() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
     """Let a collection look at a test's own objects, not at two million of torch each time."""
-    gc.collect()
-    gc.freeze()
+    if len(sys.modules) > _LOADED[0] + 50:
+        _LOADED[0] = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
