@@ -35,7 +35,6 @@ from compress.recipe import Recipe
 from compress.report.data import MAX_HISTOGRAMS, Report, histogram
 from compress.runtime import load
 from compress.training import checkpoint
-from compress.training.data import permutation
 from compress.training.evaluate import accuracy as torch_accuracy
 from compress.training.fit import FitReport, fit
 from compress.training.settings import TrainSettings
@@ -252,10 +251,8 @@ class _Run:
     def _share_to_size(self, settings: BudgetSettings) -> ShareReport:
         data, samples = self.data, None
         if data is not None and data.train is not None:
-            wanted = min(
-                max(settings.samples, settings.compensated, settings.corrected), len(data.train)
-            )
-            chosen = permutation(len(data.train), self.recipe.seed)[:wanted]
+            chosen = used.calibration(self.recipe, data)
+            assert chosen is not None
             samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
         elif settings.compensated or settings.corrected:
             _LOG.warning(

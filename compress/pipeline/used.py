@@ -12,6 +12,7 @@ from compress import recipe as recipes
 from compress.pipeline.dense import Source
 from compress.pipeline.subject import Data, Subject
 from compress.recipe import Recipe
+from compress.training.data import Order, permutation
 from compress.training.settings import TrainSettings
 
 After = Literal["prune", "share"]  # stages that training follows
@@ -68,10 +69,20 @@ def used(
     return settings
 
 
+def calibration(recipe: Recipe, data: Data) -> Order | None:
+    """Return which training samples the sharing for a size looks at; None where it sees none."""
+    settings = recipe.budget
+    if settings is None or data.train is None:
+        return None
+    wanted = max(settings.samples, settings.compensated, settings.corrected)
+    return permutation(len(data.train), recipe.seed)[:wanted]
+
+
 def digest_of(data: Data | None, recipe: Recipe, source: Source) -> str | None:
     """Digest the samples that decide a run's result, and how they are prepared.
 
-    All images of the training part are read only where it is trained on, which reads them, too.
+    All images of the training part are read only where it is trained on, which reads them, too;
+    else those that a stage looks at.
     """
     if data is None:
         return None
@@ -79,6 +90,9 @@ def digest_of(data: Data | None, recipe: Recipe, source: Source) -> str | None:
         after(stage, recipe, data, recipe.model) is not None for stage in _SECTION
     )
     digest = hashlib.sha256(json.dumps([data.facts, data.task.name], sort_keys=True).encode())
+    seen = calibration(recipe, data)
+    if seen is not None and data.train is not None and not trains:
+        digest.update(data.train.digest(seen).encode())
     for part in (data.validation, data.test, *([data.train] if trains else [])):
         digest.update(part.digest().encode() if part is not None else b"-")
     if data.train is not None and not trains:

@@ -23,8 +23,8 @@ class Samples(Protocol):
     def __len__(self) -> int:
         """Return the number of images."""
 
-    def digest(self) -> str:
-        """Return a digest of the content, in its order: of each image and its class."""
+    def digest(self, indices: Indices | None = None) -> str:
+        """Digest the content of images and their classes, in their order; by default of all."""
 
     def images(self, indices: Indices) -> Sequence[NDArray[np.uint8] | Image.Image]:
         """Return some images: arrays `(height, width)` or `(height, width, 3)`, or Pillow's."""

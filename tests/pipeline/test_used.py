@@ -11,7 +11,7 @@ import pytest
 
 from compress.cli import names
 from compress.pipeline.subject import Data, load_data
-from compress.pipeline.used import digest_of, used
+from compress.pipeline.used import calibration, digest_of, used
 from compress.recipe import Recipe, from_mapping
 from zoo.tasks.task import Arrays
 
@@ -72,3 +72,19 @@ def test_other_samples_are_other_data(data: Data) -> None:
         assert digest_of(other, recipe(), "trained") != first
     assert digest_of(replace(data, classes=tuple(map(str, range(1, 11)))), recipe(), "x") != first
     assert digest_of(None, recipe(), "trained") is None
+
+
+def test_samples_that_a_size_is_chosen_on_are_data(data: Data) -> None:
+    given = from_mapping({"model": PLAIN["model"], "task": "digits", "budget": 20_000})
+    seen = calibration(given, data)
+    assert seen is not None
+    assert data.train is not None
+    first, count = digest_of(data, given, "random"), len(data.train)
+    for place, matters in (
+        (int(seen[0]), True),
+        (next(i for i in range(count) if i not in seen), False),
+    ):
+        pixels = np.stack(data.train.images(np.arange(count)))
+        pixels[place, 0, 0] ^= 1
+        other = replace(data, train=Arrays(pixels, data.train.labels))
+        assert (digest_of(other, given, "random") != first) is matters

@@ -89,12 +89,14 @@ class Files:
         """Return the number of images."""
         return len(self.paths)
 
-    def digest(self) -> str:
-        """Digest each file's bytes and class; neither where a file lies nor when it was written.
+    def digest(self, indices: Indices | None = None) -> str:
+        """Digest files' bytes and classes, of all by default; neither their places nor times.
 
-        All bytes are read, once for the life of the samples: an epoch of training reads them, too.
+        All is read, once for the life of the samples: an epoch of training reads it, too.
         """
-        return _digest(self)
+        if indices is None:
+            return _digest_of_all(self)
+        return _digest((self.paths[index], int(self.labels[index])) for index in indices)
 
     def images(self, indices: Indices) -> list[Pixels | Image.Image]:
         """Decode some images; raise `ZooError` for a file that is none."""
@@ -281,9 +283,13 @@ def _split(items: list[_Item], *, validates: bool) -> list[_Item]:
 
 
 @lru_cache(maxsize=8)
-def _digest(samples: Files) -> str:
+def _digest_of_all(samples: Files) -> str:
+    return _digest(zip(samples.paths, samples.labels.tolist(), strict=True))
+
+
+def _digest(items: Iterable[_Item]) -> str:
     digest = hashlib.sha256()
-    for path, label in zip(samples.paths, samples.labels.tolist(), strict=True):
+    for path, label in items:
         try:
             with path.open("rb", buffering=0) as stream:
                 content = hashlib.sha256()

@@ -30,8 +30,8 @@ class Samples(Protocol):
     def __len__(self) -> int:
         """Return the number of images."""
 
-    def digest(self) -> str:
-        """Return a digest of the content, in its order: of each image and its class."""
+    def digest(self, indices: Indices | None = None) -> str:
+        """Digest the content of images and their classes, in their order; by default of all."""
 
     def images(self, indices: Indices) -> Sequence[Pixels | Image.Image]:
         """Return some images: arrays `(height, width)` or `(height, width, 3)`, or Pillow's."""
@@ -76,10 +76,11 @@ class Arrays:
         """Return the number of images."""
         return len(self.labels)
 
-    def digest(self) -> str:
-        """Digest pixels and labels."""
+    def digest(self, indices: Indices | None = None) -> str:
+        """Digest pixels and labels, by default of all."""
+        chosen = slice(None) if indices is None else np.asarray(indices, np.int64)
         digest = hashlib.sha256()
-        for array in (self.pixels, self.labels):
+        for array in (self.pixels[chosen], self.labels[chosen]):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

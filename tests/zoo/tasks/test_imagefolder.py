@@ -82,6 +82,11 @@ def test_digest_is_of_content_and_classes(tmp_path: Path) -> None:
     data[-20] ^= 1  # of the same length
     (tmp_path / "a/test/bee/01.png").write_bytes(data)
     assert digest("a") not in (first, moved)
+    changed, same = (TASK.load("test", tmp_path / root) for root in ("a", "b"))
+    assert changed is not None
+    assert same is not None
+    assert changed.digest([3]) != same.digest([3])
+    assert changed.digest([0, 1, 2, 3]) == digest("a")
 
 
 def test_digest_of_a_file_that_went_away(tmp_path: Path) -> None:

@@ -17,3 +17,6 @@ def test_digest_is_of_pixels_and_labels() -> None:
         Arrays(pixels.reshape(3, 2, 8), labels).digest(),
     }
     assert len(digests) == 4
+    assert Arrays(pixels, labels).digest([0, 1, 2]) == first
+    assert Arrays(other, labels).digest([1, 0]) == Arrays(pixels, labels).digest([1, 0])
+    assert Arrays(other, labels).digest([2]) != Arrays(pixels, labels).digest([2])
