@@ -18,9 +18,9 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from compress import runtime
+from compress import limits, runtime
 from compress.artifact import archive, container, convert
-from compress.errors import DataError, FormatError, OutputError, SettingsError
+from compress.errors import DataError, FormatError, MemoryShortError, OutputError, SettingsError
 from compress.runtime import folder, session
 
 RNG = np.random.default_rng(0)
@@ -247,6 +247,29 @@ def test_a_size_that_does_not_fit_is_told(tmp_path):
     net = runtime.load(packed(tmp_path / "a", mlp()))
     with pytest.raises(DataError, match="Got: 63 Expected: 64"):
         net.run({"x": floats(1, 63)})
+
+
+def test_what_an_operator_refuses_is_told_once(tmp_path, capfd):
+    """ONNX Runtime would print a line of its own, in red, for what it raises."""
+    onnx_model = mlp()
+    onnx_model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "k"
+    net = runtime.load(packed(tmp_path / "a", onnx_model))
+    with pytest.raises(DataError, match="Gemm") as found:
+        net.run({"x": floats(1, 63)})
+    assert ".h:" not in str(found.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_memory_that_is_too_short(tmp_path, memory, monkeypatch):
+    """Nothing is begun where the weights do not fit the address space; short memory is not used."""
+    path = packed(tmp_path / "a", mlp())
+    monkeypatch.setattr(limits, "free_address_space", lambda: 60 << 20)
+    with pytest.raises(MemoryShortError, match=r"opening .*a needs about \d+ MiB"):
+        runtime.load(path)
+    assert leftovers(memory) == []
+    assert memory in folder.places(1 << 20)
+    monkeypatch.setattr(folder, "free_memory", lambda: 1 << 20)
+    assert memory not in folder.places(1 << 20)
 
 
 def test_a_graph_that_does_not_run(tmp_path, memory):
