@@ -62,6 +62,10 @@ def test_pack_unpack_and_load(tmp_path: Path) -> None:
     restored = compress.unpack(packed)
     assert restored == tmp_path / "packed.unpacked.onnx"
     assert restored.read_bytes() == model.read_bytes()
+    restored.write_bytes(b"another's")
+    with pytest.raises(CompressError, match="another file"):
+        compress.unpack(packed)
+    assert compress.unpack(packed, force=True).read_bytes() == model.read_bytes()
     session = compress.runtime.load(packed)
     assert [value.name for value in session.inputs] == ["input"]
     assert [value.name for value in session.outputs] == ["output"]
