@@ -184,6 +184,7 @@ def test_a_file_opens_or_is_named(tmp_path: Path) -> None:
             open_image(tmp_path / name)
 
 
+@pytest.mark.filterwarnings("ignore:Image size")  # before Pillow 13 a crop says it, too
 def test_a_picture_of_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(COLOUR).save(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)  # Pillow warns here, and stops at twice it

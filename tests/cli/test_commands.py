@@ -12,6 +12,7 @@ import pytest
 from onnx import load, save
 from PIL import Image
 
+from compress.cli import doctor
 from compress.cli.main import app
 from tests import needs
 from tests.cli.console import Outcome, compress, spawn
@@ -299,13 +300,17 @@ def test_zoo() -> None:
 
 def test_doctor() -> None:
     found = compress("doctor", "--json").json()
-    assert found.keys() == {"machine", "packages", "works"}
+    assert found.keys() == {"machine", "packages", "works", "problems"}
     assert "CPUExecutionProvider" in found["machine"]["providers"]
     assert found["packages"]["base"]["numpy"] == np.__version__
-    assert found["works"]["run"] is True
+    assert found["packages"].keys() >= {"base", "torch", "nlp", "timm"}
+    assert found["works"]["pack, unpack, inspect, verify, eval, predict, zoo"] is True
     text = compress("doctor").out
     assert "CPUExecutionProvider" in text
-    assert "works: run\n" in text
+    assert text.endswith("\n")
+    needs.module("torch")
+    assert found["works"]["run, import"] is True
+    assert "works: run, import\n" in text
 
 
 def test_doctor_tells_what_is_missing() -> None:
@@ -323,12 +328,32 @@ run("doctor", "--json")
     done = without((*TORCH, "onnxruntime", "matplotlib"), script)
     assert (done.code, done.err) == (0, "")
     text, _, rest = done.out.partition("{")
-    assert "does not work: run\n" in text
-    assert "pip install 'compress-toolkit[torch,report]'" in text
+    bring = "pip install 'compress-toolkit[torch,report]'"
+    assert f"not installed: run, import ({bring})\n" in text
+    assert "not installed: pack, unpack" in text
     found = json.loads("{" + rest)
     assert found["machine"]["providers"] == []
     assert found["packages"]["torch"]["torch"] is None
-    assert found["works"]["run"] is False
+    assert found["works"]["run, import"] is False
+    assert found["problems"]["run, import"].startswith("torch not installed: pip install")
+
+
+def test_doctor_tries_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(doctor, "_try_base", fail)
+    base = "pack, unpack, inspect, verify, eval, predict, zoo"
+    found = compress("doctor", "--json").json()
+    assert found["works"][base] is False
+    assert found["problems"][base] == "OSError: libgomp.so.1: cannot open shared object file"
+    assert f"does not work: {base} (OSError: libgomp" in compress("doctor").out
+
+
+def test_doctor_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compress.kernels.compiled.folder", lambda: None)
+    kept = compress("doctor", "--json").json()["machine"]["kernels"]
+    assert kept == "kept nowhere, compiled at each start: set COMPRESS_CACHE to a folder"
 
 
 def test_without_torch_files_are_used_all_the_same(

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from safetensors.numpy import save_file
 
 from compress.artifact import container
+from tests import needs
 from tests.cli.console import compress
 
 _IN_THE_WAY = "bytes is there; choose another place, or --force to replace it"
@@ -80,6 +81,7 @@ def test_unpack_replaces_only_the_same_bytes(folder: Path) -> None:
 
 
 def test_even_forced_no_source_is_replaced(folder: Path) -> None:
+    needs.module("cryptography")
     compress("keygen", folder / "a")
     packed = folder / "model.packed.safetensors"
     compress("pack", folder / "model.onnx")
@@ -98,6 +100,7 @@ def test_even_forced_no_source_is_replaced(folder: Path) -> None:
 
 
 def test_import_looks_before_it_builds_the_network(folder: Path) -> None:
+    needs.module("torch")
     words = ("import", folder / "none.net", "--model", "squeezenet1_0")
     target = folder / "model.safetensors"
     assert compress(*words, "-o", target).error().endswith(_IN_THE_WAY)

@@ -34,7 +34,7 @@ MODULES = (
     "ai_onnx_ml.label_encoder",
 )  # fmt: skip
 
-_OPSET = 24  # which ONNX Runtime knows whole
+_OPSET = 23  # which ONNX Runtime 1.23 knows whole, the oldest that is supported
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def constants(case) -> Iterator[tuple[bytes, dict[str, object]]]:
     }
     for kept in (names[:1], []):
         changed = ModelProto.FromString(case.model.SerializeToString())
-        changed.ir_version = max(changed.ir_version, 4)  # before, a constant must be an input
+        # Before 4, a constant must be an input; ONNX Runtime 1.23 reads 11.
+        changed.ir_version = min(max(changed.ir_version, 4), 11)
         for opset in changed.opset_import:  # ONNX's newest is ahead of ONNX Runtime
             opset.version = min(opset.version, _OPSET)
         fed = {
@@ -129,7 +130,10 @@ def holds(case, path) -> int:
 def test_constants_beside_the_graph(cases, module, tmp_path):
     if not cases[module]:
         pytest.skip("this onnx has no such operator")
-    assert sum(holds(case, tmp_path / "a.safetensors") for case in cases[module]) > 0
+    n_open = sum(holds(case, tmp_path / "a.safetensors") for case in cases[module])
+    if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 32) and not n_open:
+        pytest.skip("this ONNX Runtime has no such operator")
+    assert n_open > 0
 
 
 @pytest.mark.slow
