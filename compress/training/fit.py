@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ OnStep = Callable[[int, int], None]
 Progress = Callable[[int, int, Mapping[str, float]], None]
 
 _PROGRESS_EVERY = 10  # steps: reading the loss waits for the device
+_PROGRESS_SECONDS = 1.0  # after which a step is told, whatever its number
 _ORDER, _AUGMENT, _NOISE = range(3)  # what is drawn in an epoch, each from its own seed
 
 
@@ -146,6 +148,7 @@ class _Loop:
         smallest = min(batch[-1].stop - batch[0].start for batch in self.shares)
         require(smallest >= processes, "batch", "one sample a process or more", settings.batch)
         self.steps = len(self.shares)
+        self.told = time.monotonic()
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
@@ -215,7 +218,7 @@ class _Loop:
             loss = self._step(inputs, labels, whole)
             advance()
             summed += loss
-            if self.progress is not None and index % _PROGRESS_EVERY == 0:
+            if self.progress is not None and self._is_due(index):
                 self._tell(step, {"loss": float(loss) / len(labels)})
         total: Tensor = self.accelerator.reduce(summed, "sum")
         return float(total) / count
@@ -270,8 +273,14 @@ class _Loop:
             figures["accuracy"] = history.correct[-1] / len(self.validation)
         self._tell(len(history.losses) * self.steps - 1, figures)
 
+    def _is_due(self, index: int) -> bool:
+        """Tell whether a step of an epoch is told."""
+        waited = time.monotonic() - self.told >= _PROGRESS_SECONDS
+        return waited or index % _PROGRESS_EVERY == 0
+
     def _tell(self, step: int, figures: dict[str, float]) -> None:
         if self.progress is not None:
+            self.told = time.monotonic()
             epoch = {"epoch": float(step // self.steps + 1)}
             self.progress(step + 1, self.settings.epochs * self.steps, epoch | figures)
 

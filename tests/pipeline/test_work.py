@@ -49,6 +49,24 @@ os.kill(os.getpid(), 9)
     Work(tmp_path).close()
 
 
+@pytest.mark.parametrize("kind", ["file", "below a file", "dangling link"])
+def test_a_folder_that_cannot_be_is_told(kind: str, tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_text("in the way")
+    link.symlink_to(tmp_path / "none")
+    out = {"file": file, "below a file": file / "run", "dangling link": link}[kind]
+    with pytest.raises(OutputError, match=r"cannot write .*; free or choose another place"):
+        Work(out)
+
+
+def test_a_folder_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    done(tmp_path / "link")
+    with closing(Work(tmp_path / "real")) as work:
+        assert work.facts("export") is not None
+
+
 def test_what_is_done_is_there_again(tmp_path: Path) -> None:
     done(tmp_path)
     with closing(Work(tmp_path)) as work:
