@@ -23,6 +23,7 @@ from compress.cli import (
     signals,
     unpack,
     verify,
+    warm,
     zoo,
 )
 from compress.cli import eval as evaluate
@@ -75,6 +76,7 @@ def _require_room() -> None:
 
 for module in (
     run, pack, unpack, inspect, verify, sign, keygen, evaluate, predict, import_, zoo, doctor,
+    warm,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2].rstrip("_")
     made = app.command(name, cls=flags.Command, epilog=f"Example: {module.EXAMPLE}")

@@ -20,7 +20,7 @@ from tests.cli.runs import file_of_run, small_run
 
 COMMANDS = (
     "run", "pack", "unpack", "inspect", "verify", "sign", "keygen", "eval", "predict", "import",
-    "zoo", "doctor",
+    "zoo", "doctor", "warm",
 )  # fmt: skip
 # A process in which some packages are not installed, and which tells what it has loaded.
 WITHOUT = """
@@ -348,6 +348,16 @@ def test_doctor_tries_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["works"][base] is False
     assert found["problems"][base] == "OSError: libgomp.so.1: cannot open shared object file"
     assert f"does not work: {base} (OSError: libgomp" in compress("doctor").out
+
+
+def test_warm_leaves_what_the_next_start_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Path(compress("warm", "--json").json()["folder"])
+    assert {"bits", "mixing", "planes", "sparse"} <= {
+        path.name.partition(".")[0] for path in place.glob("*.nbc")
+    }
+    monkeypatch.setattr("compress.kernels.compiled.folder", lambda: None)
+    said = compress("warm").error()
+    assert said == "no place for compiled kernels can be written; set COMPRESS_CACHE to one"
 
 
 def test_doctor_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
