@@ -2,11 +2,13 @@
 
 Errors of shared weights do not cancel where inputs have a mean, as behind a ReLU; the shift of a
 channel is the same at all places of an image, so a bias, which costs no byte more, removes it. A
-layer without a bias has its shift taken out of the BatchNorm behind it. Layers are corrected from
-front to back in one pass, each on what the corrected ones before it give; later batches of samples
-move the biases less and less, to the mean of what all of them ask for.
+BatchNorm has its statistics moved, the variance too: with the mean alone, what errors take from a
+channel's variance would add up from layer to layer. Layers are corrected from front to back in one
+pass, each on what the corrected ones before it give; later batches of samples move them less and
+less, to the mean of what all of them ask for.
 
-Source: Nagel et al. 2019, arXiv:1906.04721, sec. 4.2 (empirical bias correction).
+Sources: Nagel et al. 2019, arXiv:1906.04721, sec. 4.2 (empirical bias correction); Hubara et al.
+2020, arXiv:2006.10518 (tuning of BatchNorm).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from compress.passes.samples import Samples, batches
 Levels = Mapping[str, Sequence[Tensor]]  # of each channel, at each call of a layer, by its name
 
 _BATCH = 64  # samples
+_MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may be all but dead
 _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another tensor
 
 
@@ -34,8 +37,9 @@ _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another t
 def channel_levels(model: nn.Module, samples: Samples) -> list[Levels]:
     """Return, for each batch, what a bias decides of each channel.
 
-    That is the mean of what a layer with a bias gives, and for a BatchNorm how far the mean of
-    what it is given lies above the one that it takes away.
+    That is the mean of what a layer with a bias gives. For a BatchNorm it is how far the mean of
+    what it is given lies above the one that it takes away, and the logarithm of its variance as a
+    part of the one that it divides by, shape `(2, channels)`.
 
     Args:
         model: before compression.
@@ -91,7 +95,10 @@ def _move(
     shift *= n / asked[name]
     if isinstance(layer, _BatchNorm):
         assert layer.running_mean is not None
-        layer.running_mean -= shift
+        assert layer.running_var is not None
+        layer.running_mean -= shift[0]
+        part = torch.exp(-shift[1].clamp(-_MOST, _MOST))
+        layer.running_var.copy_(((layer.running_var + layer.eps) * part - layer.eps).clamp(min=0))
         return None
     assert isinstance(layer.bias, Tensor)
     layer.bias += shift
@@ -100,12 +107,15 @@ def _move(
 
 def _level(layer: nn.Module, values: Tensor) -> Tensor:
     channel = _channel(layer, values)
-    mean = values.mean([axis for axis in range(values.ndim) if axis != channel])
-    if isinstance(layer, _BatchNorm):
-        # What it is given does not change when it is corrected; what it makes of that does.
-        assert layer.running_mean is not None
-        return mean - layer.running_mean
-    return mean
+    axes = [axis for axis in range(values.ndim) if axis != channel]
+    if not isinstance(layer, _BatchNorm):
+        return values.mean(axes)
+    # What it is given does not change when it is corrected; what it makes of that does.
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
+    variance, mean = torch.var_mean(values, axes, correction=0)
+    parts = (variance + layer.eps) / (layer.running_var + layer.eps)
+    return torch.stack([mean - layer.running_mean, parts.log()])
 
 
 def _channel(layer: nn.Module, values: Tensor) -> int:
