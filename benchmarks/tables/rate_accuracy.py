@@ -1,27 +1,36 @@
-"""Bytes against accuracy after training: one published network, coded at several sizes.
+"""Bytes against accuracy after training: networks of different kinds, coded at several sizes.
 
-    python -m benchmarks.tables.rate_accuracy ROOT [--nncodec-python PYTHON] [--keep FOLDER]
+    python -m benchmarks.tables.rate_accuracy ROOT [NAME …] [--nncodec-python PYTHON]
+        [--keep FOLDER] [--trained FILE]
 
-ROOT holds `squeezenet-deep-compression/compressed_SqueezeNet.net`, Song Han's Deep Compression of
-SqueezeNet v1.0, and `imagenet-sample/val/<wnid>/*.jpg`, one image of each ImageNet class. Codecs
-see neither images nor labels here. `kl_mean` is the mean divergence, in nats, of the outputs from
-those of the network as published; it tells apart what 1,000 right-or-wrongs cannot. The columns
-`_800` leave out every fifth image, for codecs that do look at those.
+ROOT holds the data sets: `squeezenet-deep-compression/compressed_SqueezeNet.net`, Song Han's Deep
+Compression of SqueezeNet v1.0; `imagenet-sample/val/<wnid>/*.jpg`, one image of each ImageNet
+class; `stsb`, the STS benchmark; `cifar10-images`, CIFAR-10 as a folder of pictures. NAMEs are of
+the zoo; by default those that need no FILE.
 
-The sample is not ImageNet's validation set: compare within this table only. Writes
+Codecs see no labels. Ours sees 200 samples: every fifth image of ImageNet's sample, else some of
+the training part; the columns `_unseen` are of what it has not seen. `divergence` is how far the
+outputs are from those of the network as published: for classes the mean KL divergence in nats,
+which tells apart what right-or-wrongs cannot; for sentences' vectors the squared error as a part of
+the square.
+
+The images are not ImageNet's validation set: compare within this table only. Writes
 `benchmarks/results/rate_accuracy.csv`; rows that are there already are kept. For PYTHON see
-`benchmarks/peers/run_nncodec.py`; FOLDER keeps its bitstreams and what they decode to.
+`benchmarks/peers/run_nncodec.py`; FOLDER keeps its bitstreams and what they decode to. FILE holds
+resnet20's weights, which `compress run --recipe benchmarks/tables/resnet20.yaml --data ROOT/...`
+trains and leaves in `$COMPRESS_CACHE/models`.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,42 +38,64 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarks import results_file
-from compress.artifact import archive, convert, model
+from benchmarks.tables.rate_networks import NAMES, Case, case
+from compress.artifact import convert
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
 from compress.passes.budget import share_to_size
 from compress.passes.settings import BudgetSettings
-from compress.pictures import open_image
-from compress.pipeline import published
-from compress.preprocess import Preprocessing
-from zoo import registry
+from compress.runtime import load
 
 NAME = "rate_accuracy"
-NETWORK = "squeezenet1_0"
-PREPROCESSING = Preprocessing.from_json(published.PREPROCESSING)
-QPS = tuple(range(-38, -18, 2))
 #: NNCodec's own settings, and those with its best curve here: the trellis weighs the rate, too. Its
 #: opt_qp, scan order 1 and independent quantisation were worse; its codebooks were not smaller.
 NNCODEC: Mapping[str, tuple[str, ...]] = {
     "default": (),
     "best": ("--lambda-scale", "1", "--relative-bias-qp"),
 }
-#: Ours: settings beside the defaults, and sizes of the file.
-OURS: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
-    "default": ({}, (440_000, 400_000, 385_000, 351_000, 327_000, 313_500, 292_000, 269_000)),
-    "biases alone": ({"compensated": 0}, (400_000, 313_500)),
-    "without images": ({"compensated": 0, "corrected": 0}, (400_000, 313_500)),
-    "Fisher by layer": ({"importance": "layer"}, (400_000, 313_500)),
-    "Fisher by weight": ({"importance": "weight"}, (400_000,)),
-}
 _PEER = Path(__file__).parents[1] / "peers" / "run_nncodec.py"
-_BATCH = 10  # images; 20 and 50 were slower
 
-Weights = Mapping[str, NDArray[np.float32]]  # by torchvision's names
-Logits = NDArray[np.float32]  # (n, 1000)
+Weights = Mapping[str, NDArray[Any]]  # by the network's names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is measured of a network."""
+
+    sizes: tuple[int, ...]  #: of our file, with the default settings
+    others: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = field(default_factory=dict)
+    qps: tuple[int, ...] = ()  #: of NNCodec; none where it is left out
+
+
+PLANS: Mapping[str, Plan] = {
+    "squeezenet1_0": Plan(
+        sizes=(440_000, 400_000, 385_000, 351_000, 327_000, 313_500, 292_000, 269_000),
+        others={
+            "biases alone": ({"compensated": 0}, (400_000, 313_500)),
+            "without images": ({"compensated": 0, "corrected": 0}, (400_000, 313_500)),
+            "Fisher by layer": ({"importance": "layer"}, (400_000, 313_500)),
+            "Fisher by weight": ({"importance": "weight"}, (400_000,)),
+        },
+        qps=tuple(range(-38, -18, 2)),
+    ),
+    "efficientnet_lite0": Plan(
+        sizes=(2_931_064, 2_000_000),
+        others={
+            "errors alone": ({"corrected": 0}, (2_931_064, 2_000_000)),
+            "biases alone": ({"compensated": 0}, (2_931_064, 2_000_000)),
+            "without samples": ({"compensated": 0, "corrected": 0}, (2_931_064, 2_000_000)),
+        },
+        qps=(-38, -34, -32, -30),
+    ),
+    "all-minilm-l6-v2": Plan(sizes=(12_000_000, 9_000_000), qps=(-38, -34, -30)),
+    "resnet20": Plan(
+        sizes=(150_000, 100_000),
+        others={"without samples": ({"compensated": 0, "corrected": 0}, (150_000, 100_000))},
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +105,7 @@ class Coded:
     codec: str
     setting: str
     n_bytes: int  #: of the file
-    weights: Weights  #: as decoded
+    model: nn.Module  #: as decoded
     versions: str = ""  #: of what this project does not use itself
 
 
@@ -82,161 +113,134 @@ def main() -> None:
     """Measure what is missing and write the table."""
     parser = argparse.ArgumentParser(description="Measure bytes against accuracy.")
     parser.add_argument("root", type=Path)
+    parser.add_argument("names", nargs="*", choices=NAMES, metavar="NAME")
     parser.add_argument("--nncodec-python", type=Path, metavar="PYTHON")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
+    parser.add_argument("--trained", type=Path, metavar="FILE")
     chosen = parser.parse_args()
-    done: list[results_file.Row] = list(results_file.read(NAME))
-    known = {(str(row["codec"]), str(row["setting"])) for row in done}
-    pixels = images(chosen.root)
-    dense = original(chosen.root)
-    reference = outputs(network(dense), pixels)
-    with tempfile.TemporaryDirectory() as folder:
-        keep = chosen.keep or Path(folder)
-        for coded in _coded(dense, pixels, chosen.nncodec_python, keep, known):
-            done.append(row(coded, reference, pixels))
-            results_file.write(NAME, done)
-            print(done[-1], flush=True)
+    for name in chosen.names or [name for name in NAMES if name != "resnet20" or chosen.trained]:
+        rows = results_file.read(NAME)
+        known = {(row["codec"], row["setting"]) for row in rows if row["network"] == name}
+        own = case(name, chosen.root, chosen.trained)
+        reference = own.outputs(own.model)
+        with tempfile.TemporaryDirectory() as folder:
+            keep = (chosen.keep or Path(folder)) / name
+            for coded in _coded(own, PLANS[name], chosen.nncodec_python, keep, known):
+                found = row(name, own, coded, reference)
+                results_file.write(NAME, [*results_file.read(NAME), found])
+                print(found, flush=True)
 
 
-def images(root: Path) -> NDArray[np.uint8]:
-    """Return the images, shape `(1000, 227, 227, 3)`, image k of class k."""
-    paths = sorted((root / "imagenet-sample" / "val").glob("*/*.jpg"))
-    return np.concatenate([PREPROCESSING.pixels([open_image(path)]) for path in paths])
-
-
-def original(root: Path) -> Weights:
-    """Return the weights as published."""
-    model = _bare()
-    source = root / "squeezenet-deep-compression" / "compressed_SqueezeNet.net"
-    published.load_net(source, model, NETWORK)
-    return {name: held.numpy() for name, held in model.state_dict().items()}
-
-
-def unpacked(path: Path) -> Weights:
-    """Return the weights in one of our own compressed files."""
-    from onnx.numpy_helper import to_array
-
-    graph = archive.restore(archive.read(path)).graph
-    tensors = {tensor.name: tensor for tensor in model.tensors(graph)}
-    return {name: to_array(tensors[name]) for name in _bare().state_dict()}
-
-
-def network(weights: Weights) -> nn.Module:
-    """Return the network as it was published, with these weights."""
-    bare = _bare()
-    bare.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})
-    return bare.eval().to(memory_format=torch.channels_last)
-
-
-def outputs(net: nn.Module, pixels: NDArray[np.uint8]) -> Logits:
-    """Return the network's output for each image."""
-    with torch.inference_mode():
-        batches = [
-            net(torch.from_numpy(PREPROCESSING.values(pixels[begin : begin + _BATCH]))).numpy()
-            for begin in range(0, len(pixels), _BATCH)
-        ]
-    return np.concatenate(batches)
-
-
-def row(coded: Coded, reference: Logits, pixels: NDArray[np.uint8]) -> results_file.Row:
-    """Measure one coding of the network.
+def row(name: str, own: Case, coded: Coded, reference: NDArray[np.float32]) -> results_file.Row:
+    """Measure one coding of a network.
 
     Args:
+        name: of the network.
+        own: the network as published.
         coded: what is measured.
         reference: the outputs of the network as published.
-        pixels: all images.
     """
-    logits = outputs(network(coded.weights), pixels)
-    classes = np.arange(len(pixels))
-    right, kl = logits.argmax(1) == classes, divergence(reference, logits)
-    held = classes % 5 != 0
+    outputs = own.outputs(coded.model)
+    apart, everything = own.divergence(reference, outputs), np.ones(len(outputs), bool)
     ours = results_file.circumstances()["versions"]
     return {
+        "network": name,
         "codec": coded.codec,
         "setting": coded.setting,
         "bytes": coded.n_bytes,
-        "top1_percent": round(100 * float(right.mean()), 2),
-        "kl_mean": f"{kl.mean():.4e}",
-        "top1_percent_800": round(100 * float(right[held].mean()), 3),
-        "kl_mean_800": f"{kl[held].mean():.4e}",
+        "metric": own.metric,
+        "percent": round(own.percent(outputs, everything), 2),
+        "divergence": f"{apart.mean():.4e}",
+        "percent_unseen": round(own.percent(outputs, own.unseen), 3),
+        "divergence_unseen": f"{apart[own.unseen].mean():.4e}",
         "versions": f"{coded.versions}; {ours}" if coded.versions else ours,
     }
 
 
-def divergence(reference: Logits, logits: Logits) -> NDArray[np.float64]:
-    """Return KL(softmax(reference) || softmax(logits)) of each row, in nats.
-
-    >>> divergence(np.zeros((1, 2), np.float32), np.log(np.array([[1, 3]], np.float32))).round(6)
-    array([0.143841])
-    """
-    p, q = (torch.from_numpy(x).double().log_softmax(1).numpy() for x in (reference, logits))
-    kl: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(1)
-    return kl
-
-
 def _coded(
-    dense: Weights,
-    pixels: NDArray[np.uint8],
-    nncodec: Path | None,
-    folder: Path,
-    known: AbstractSet[tuple[str, str]],
+    own: Case, plan: Plan, nncodec: Path | None, folder: Path, known: AbstractSet[tuple[str, str]]
 ) -> Iterator[Coded]:
     """Yield what is not known yet."""
-    n_bytes = sum(value.nbytes for value in dense.values())
+    weights = _weights(own.model)
     if ("none", "float32") not in known:
-        yield Coded(codec="none", setting="float32", n_bytes=n_bytes, weights=dense)
-    if nncodec is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        source = folder / "original.safetensors"
-        save_file(dict(dense), source)
-        for setting, options in NNCODEC.items():
-            found = _nncodec(nncodec, source, folder / setting, setting, options)
-            yield from (c for c in found if (c.codec, c.setting) not in known)
-    seen = torch.from_numpy(PREPROCESSING.values(pixels[::5]))
-    for name, (beside, sizes) in OURS.items():
+        n_bytes = sum(value.nbytes for value in weights.values())
+        yield Coded(codec="none", setting="float32", n_bytes=n_bytes, model=own.model)
+    for name, (beside, sizes) in {"default": ({}, plan.sizes), **plan.others}.items():
         for size in sizes:
             setting = f"{name}, {size}"
             if ("ours", setting) not in known:
-                settings = BudgetSettings(target_bytes=size, **beside)
-                yield _ours(dense, seen, settings, setting)
+                yield _ours(own, BudgetSettings(target_bytes=size, **beside), setting)
+    if nncodec is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        source = folder / "original.safetensors"
+        save_file(dict(weights), source)
+        for setting, options in NNCODEC.items():
+            for qp in plan.qps:
+                if ("nncodec", f"{setting} qp={qp}") not in known:
+                    yield _nncodec(own, nncodec, source, folder / setting, setting, options, qp)
 
 
-def _ours(dense: Weights, seen: Tensor, settings: BudgetSettings, setting: str) -> Coded:
+def _ours(own: Case, settings: BudgetSettings, setting: str) -> Coded:
     """Share the weights to a size; the file is the whole one that ships, graph included."""
-    model = network(dense)
+    model = copy.deepcopy(own.model)
+    names = ("input_ids", "attention_mask") if len(own.seen) == 2 else ("input",)
+    examples = [given[:2] for given in own.seen]
     with tempfile.TemporaryDirectory() as folder:
         plain, packed = Path(folder) / "plain.onnx", Path(folder) / "packed.safetensors"
 
         def file_bytes(changed: nn.Module) -> int:
-            export(changed, [seen[:2]], plain, OnnxSettings())
-            convert.pack(plain, packed, coder="best")
+            export(changed, examples, plain, OnnxSettings(), input_names=names)
+            convert.pack(plain, packed, coder="best", force=True)
             return packed.stat().st_size
 
-        share_to_size(model, settings, file_bytes=file_bytes, samples=seen, seed=0)
+        _, report = share_to_size(
+            model,
+            settings,
+            file_bytes=file_bytes,
+            samples=own.seen,
+            seed=0,
+            scores=own.scores,
+        )
+        print(*report.notes, sep="\n", flush=True)
         n_bytes = file_bytes(model)
-        return Coded(codec="ours", setting=setting, n_bytes=n_bytes, weights=unpacked(packed))
+        session = load(packed)
+        given = dict(zip(names, (x.numpy() for x in examples), strict=True))
+        (found,) = session.run(given).values()
+        with torch.inference_mode():
+            wanted = model(*examples).numpy()
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-3 * np.abs(wanted).max())
+    return Coded(codec="ours", setting=setting, n_bytes=n_bytes, model=model)
 
 
 def _nncodec(
-    python: Path, source: Path, out: Path, setting: str, options: tuple[str, ...]
-) -> Iterator[Coded]:
-    command = [str(python), str(_PEER), str(source), str(out)]
-    subprocess.run([*command, *options, "--qp", *map(str, QPS)], check=True)
-    for qp in QPS:
-        facts: dict[str, Any] = json.loads((out / f"qp{qp}.json").read_text())
-        yield Coded(
-            codec="nncodec",
-            setting=f"{setting} qp={qp}",
-            n_bytes=facts["bytes"],
-            weights=load_file(out / f"qp{qp}.safetensors"),
-            versions=facts["versions"],
-        )
+    own: Case,
+    python: Path,
+    source: Path,
+    out: Path,
+    setting: str,
+    options: tuple[str, ...],
+    qp: int,
+) -> Coded:
+    command = [str(python), str(_PEER), str(source), str(out), *options, "--qp", str(qp)]
+    subprocess.run(command, check=True)
+    facts: dict[str, Any] = json.loads((out / f"qp{qp}.json").read_text())
+    model = copy.deepcopy(own.model)
+    decoded = load_file(out / f"qp{qp}.safetensors")
+    held = {name: torch.from_numpy(value.copy()) for name, value in decoded.items()}
+    model.load_state_dict(held, strict=False)
+    return Coded(
+        codec="nncodec",
+        setting=f"{setting} qp={qp}",
+        n_bytes=facts["bytes"],
+        model=model,
+        versions=facts["versions"],
+    )
 
 
-def _bare() -> nn.Module:
-    bare = registry.get(NETWORK).build()
-    published.as_published(bare, NETWORK)
-    return bare
+def _weights(model: nn.Module) -> Weights:
+    """Return all floats that a network holds; others it counts its training with."""
+    state = model.state_dict().items()
+    return {name: np.array(held) for name, held in state if held.is_floating_point()}
 
 
 if __name__ == "__main__":
