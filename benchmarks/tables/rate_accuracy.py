@@ -240,7 +240,7 @@ def _nncodec(
 def _weights(model: nn.Module) -> Weights:
     """Return all floats that a network holds; others it counts its training with."""
     state = model.state_dict().items()
-    return {name: np.array(held) for name, held in state if held.is_floating_point()}
+    return {name: held.numpy().copy() for name, held in state if held.is_floating_point()}
 
 
 if __name__ == "__main__":
