@@ -31,6 +31,7 @@ test-base:
 	@$(PYTHON) --version || { echo "$(PYTHON) is not here: name one with make test-base PYTHON=..."; exit 1; }
 	@$(MAKE) --no-print-directory $(BASE)/.installed
 	$(BASE)/bin/python -m pip list --format freeze
+	NUMBA_CACHE_DIR=$(abspath $(BASE)) $(BASE)/bin/compress warm
 	NUMBA_CACHE_DIR=$(abspath $(BASE)) $(BASE)/bin/python -m pytest -n auto --dist worksteal \
 		-m "not slow and not gpu and not network" $(PYTEST_ARGS) tests compress zoo
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError, FormatError
 from compress.measure.similarity import embed, pool, ranks, spearman, spearman_of
+from tests import needs
 from tests.texts import tokenizer
 from zoo.tasks.stsb import Pairs
 
@@ -115,6 +116,7 @@ def test_vectors_that_are_not_finite_have_no_correlation() -> None:
 
 
 def test_what_does_not_fit() -> None:
+    needs.module("tokenizers")
     with pytest.raises(FormatError, match=r"tokenizer\.json is no tokenizer"):
         embed(Words(), json.dumps({"model": {}}).encode(), TEXTS)
     images = Words()
