@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections import Counter
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ NEED_TORCH = (
     "tests/pipeline", "tests/report", "tests/training", "tests/zoo",
 )  # fmt: skip
 
+# What a shell starts in the background ignores Ctrl-C, and so would every command that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before a library makes its threads: a worker for each core leaves none for a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 if DATA.is_dir():

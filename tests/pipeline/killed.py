@@ -31,7 +31,6 @@ from compress.report import page  # noqa: F401
 
 def end_all(recipe: str, folder: Path, points: list[str]) -> None:
     """End and resume a run at each point."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     torch.set_num_threads(1)  # threads do not outlive a fork
     export(nn.Linear(2, 2), [torch.ones(2, 2)], folder / "first.onnx", OnnxSettings())
     gc.freeze()  # no child looks for garbage among what is loaded
