@@ -2,11 +2,12 @@
 
 The streams are `graph` (the model without its tensors' data), `small` (all small tensors), one
 stream `INDEX:NAME` for every other tensor, and one `file:NAME` for each file that goes with it.
+Where the model alone does not give back the files that were packed, `source` tells how they are
+put together; their bytes that are no tensors' data stand behind the model in `graph`.
 """
 
 from __future__ import annotations
 
-import lzma
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,10 +19,12 @@ import numpy as np
 from typing_extensions import assert_never
 
 from compress import files, limits
-from compress.artifact import container, model, tensors, values
-from compress.artifact.container import Container, Streams
+from compress.artifact import container, model, pieces, tensors, texts, values
+from compress.artifact.container import SOURCE, Container, Streams
 from compress.artifact.model import Layout
+from compress.artifact.pieces import Assembly
 from compress.artifact.settings import Coder
+from compress.artifact.sources import Source
 from compress.artifact.tensors import Coded
 from compress.artifact.values import Item, Items, Ledger, Plan
 from compress.codecs.cursor import Cursor
@@ -33,26 +36,18 @@ from compress.kernels.mixing import Model
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-_GRAPH, _SMALL, _FILE = "graph", "small", "file:"
+_GRAPH, _SMALL, _FILE = pieces.GRAPH, "small", "file:"
 _POOLED = 16  # in `small`, the head of a tensor whose items stand in a pool
 _OWN_STREAM = 1 << 16  # bytes from which a tensor has a stream of its own
 _POOLED_BYTES = 1 << 12  # up to which dense tensors share a pool
 _GROUP = 1 << 20  # items: a tensor of mixed levels goes on with those before it up to here
 _TOGETHER = 1 << 18  # items: small tensors are decoded in one go up to here
-# What a graph, and what all tensors together may decode to: so many bytes, and as a multiple of
-# the graph's stream or of the file. Real graphs shrink 30 to 60 times.
-_FREE_GRAPH, _GRAPH_EXPANSION, _MAX_GRAPH = 1 << 20, 1 << 8, 1 << 28
+# What all tensors, and all files together may decode to: so many bytes, and so many times the file.
 _FREE_BYTES, _EXPANSION = 1 << 28, 10_000
 # Memory as a multiple: of a file while it is read, of the largest tensor while it is decoded, and
 # of all tensors while protobuf puts them together.
 _READ, _DECODE, _RESTORE = 2, 4, 5
 _POOLS = tuple(Item(width, is_float) for is_float in (False, True) for width in (1, 2, 4, 8))
-
-# Bare LZMA, its settings fixed by the format; 1 MiB of dictionary keeps a reader's memory small.
-_LZMA: dict[str, Any] = {
-    "format": lzma.FORMAT_RAW,
-    "filters": [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": 1 << 20, "lc": 4, "pb": 0}],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +99,7 @@ class Archive:
     graph: ModelProto  #: the model without the data of `tensors`
     tensors: tuple[tuple[Layout, Coded | Pooled], ...]  #: in the order of the graph
     ledger: Ledger  #: bytes by kind; they sum to the file's size
+    assembly: Assembly | None  #: of the files that were packed, where the model is not enough
 
     @property
     def n_bytes(self) -> tuple[int, ...]:
@@ -137,7 +133,7 @@ class Archive:
     def file(self, name: str) -> bytes | None:
         """Return what a file that goes with the model holds; None where there is no such file."""
         stream, streams = f"{_FILE}{name}", self.container.streams
-        return _unpacked(streams, stream) if stream in streams else None
+        return texts.decode(streams, stream) if stream in streams else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +153,8 @@ def write(
     coder: Coder = "huffman",
     attached: Mapping[str, bytes] | None = None,
     over: files.Over = files.anything,
+    source: Source | None = None,
+    check: Callable[[Path], None] | None = None,
 ) -> None:
     """Pack a model; its tensors are emptied one by one on the way, so that memory shrinks.
 
@@ -167,8 +165,11 @@ def write(
         coder: best takes mixed levels where they are smaller; they decode more slowly.
         attached: files that go with the model (a tokenizer), by name.
         over: whether a file that is there may give way.
+        source: the files that come back; without, the model as protobuf writes it.
+        check: is given the whole file before it appears; what it raises ends the packing.
 
     Raises:
+        DataError: when the files cannot be put together from what is packed.
         FormatError: when a tensor has no data, or more is packed than a reader would allow.
         OutputError: when the file cannot be written.
     """
@@ -176,7 +177,7 @@ def write(
     small = bytearray()
     pools: dict[Item, list[Items]] = {}
     n_decoded = 0
-    for index, packed in enumerate(_coded(onnx_model, coder)):
+    for index, packed in enumerate(_coded(onnx_model, coder, source)):
         n_decoded += packed.layout.n_bytes
         if packed.pooled is not None:
             pools.setdefault(packed.layout.item, []).append(packed.pooled)
@@ -189,18 +190,24 @@ def write(
             small += values.plan_planes(np.concatenate(pools[item]), item).build()
     if small:
         streams[_SMALL] = bytes(small)
-    texts = {_GRAPH: onnx_model.SerializeToString()}
-    texts |= {f"{_FILE}{name}": data for name, data in (attached or {}).items()}
-    for name, data in texts.items():
-        streams[name] = lzma.compress(data, **_LZMA)
-        _require_readable(path, len(data), _graph_limit(len(streams[name])))
-    _require_readable(path, n_decoded, _limit(sum(map(len, streams.values()))))
-    container.write(path, metadata, streams, over=over)
+    written = {_GRAPH: onnx_model.SerializeToString()}
+    assembly = None if source is None else source.assembly()
+    if assembly is not None:
+        written[SOURCE] = pieces.write(assembly[0], len(written[_GRAPH]))
+        written[_GRAPH] += assembly[1]
+    written |= {f"{_FILE}{name}": data for name, data in (attached or {}).items()}
+    for name, data in written.items():
+        streams[name] = texts.encode(data)
+        _require_readable(path, len(data), texts.limit(len(streams[name])))
+    n_files = 0 if source is None else source.n_bytes
+    _require_readable(path, max(n_decoded, n_files), _limit(sum(map(len, streams.values()))))
+    container.write(path, metadata, streams, over=over, check=check)
 
 
-def _coded(onnx_model: ModelProto, coder: Coder) -> Iterator[_Packed]:
+def _coded(onnx_model: ModelProto, coder: Coder, source: Source | None) -> Iterator[_Packed]:
     """Yield each tensor, coded; no more of them are held than are worked on at a time."""
-    taken = (found for t in model.tensors(onnx_model) if (found := model.take_data(t)) is not None)
+    take = model.take_data if source is None else source.take
+    taken = (found for t in model.tensors(onnx_model) if (found := take(t)) is not None)
     match coder:
         case "huffman":
             yield from _side_by_side(taken)
@@ -265,8 +272,7 @@ def restore(archive: Archive) -> ModelProto:
     n_bytes = sum(layout.n_bytes for layout, _ in archive.tensors)
     limits.require_memory(f"restoring {archive.container.path}", _RESTORE * n_bytes)
     empty = [t for t in model.tensors(archive.graph) if model.missing(t) is not None]
-    for tensor, items in zip(empty, decode(archive), strict=True):
-        model.put_data(tensor, items.tobytes())
+    each(archive, lambda index, items: model.put_data(empty[index], items.tobytes()))
     return archive.graph
 
 
@@ -287,12 +293,28 @@ def decode_into(archive: Archive, place: Callable[[int, Layout], Items]) -> None
         place: returns where the items of the tensor of an index go, shape `(count,)`; it is called
             from several threads.
     """
+    _decode(archive, place, lambda _index, _items: None)
 
+
+def each(archive: Archive, use: Callable[[int, Items], None]) -> None:
+    """Decode all tensors, several at a time, and hold none of them longer than it is used.
+
+    Args:
+        archive: what to decode.
+        use: is given each tensor's index and items, in any order, from several threads.
+    """
+    _decode(archive, lambda _, layout: np.empty(layout.count, layout.item.dtype), use)
+
+
+def _decode(
+    archive: Archive, place: Callable[[int, Layout], Items], use: Callable[[int, Items], None]
+) -> None:
     def group(indices: tuple[int, ...]) -> None:
         learned: Model | None = None
         for index in indices:
             out = place(index, archive.tensors[index][0])
             learned = _decode_one(archive, index, out, learned)
+            use(index, out)
 
     side_by_side(group, archive.groups, n_cores())
 
@@ -311,19 +333,23 @@ def _decode_one(archive: Archive, index: int, out: Items, learned: Model | None)
 
 def _parse(file: Container) -> Archive:
     ledger: Ledger = Counter()
-    graph = _read_graph(file.streams)
-    ledger["graph"] = len(file.streams[_GRAPH])
+    version = file.metadata["format"]
+    graph, literals, told = pieces.read_graph(file.streams, version)
+    ledger["graph"] = len(file.streams[_GRAPH]) + len(_bytes(file.streams, SOURCE))
     attached = [name for name in file.streams if name.startswith(_FILE)]
     ledger["files"] = sum(len(file.streams[name]) for name in attached)
     layouts = [lay for t in model.tensors(graph) if (lay := model.missing(t)) is not None]
     n_decoded = sum(layout.n_bytes for layout in layouts)
     if n_decoded > _limit(file.n_bytes):
         raise FormatError(f"{file.n_bytes} bytes claim to hold {n_decoded}")
-    version = file.metadata["format"]
+    assembly: Assembly | None = None
+    if told is not None:
+        sizes = tuple(layout.n_bytes for layout in layouts)
+        assembly = pieces.read(told, literals, sizes, _limit(file.n_bytes))
     small = Cursor(_bytes(file.streams, _SMALL), version)
     pools = {item: _Pool(item) for item in _POOLS}
     found: list[tuple[Layout, Coded | Pooled]] = []
-    known = {_GRAPH, _SMALL, *attached}
+    known = {_GRAPH, SOURCE, _SMALL, *attached}
     for index, layout in enumerate(layouts):
         name = f"{index}:{layout.name}"
         known.add(name)
@@ -348,32 +374,7 @@ def _parse(file: Container) -> Archive:
     for _, coded in found:
         ledger.update(coded.ledger)
     ledger["header"] += file.n_bytes - ledger.total()
-    return Archive(file, graph, tuple(found), ledger)
-
-
-def _read_graph(streams: Streams) -> ModelProto:
-    from google.protobuf.message import DecodeError
-    from onnx import ModelProto
-
-    graph = ModelProto()
-    try:
-        graph.ParseFromString(_unpacked(streams, _GRAPH))
-    except DecodeError as error:
-        raise FormatError("the graph is no ONNX model") from error
-    return graph
-
-
-def _unpacked(streams: Streams, name: str) -> bytes:
-    """Return what an LZMA stream holds."""
-    coded = _bytes(streams, name)
-    decoder = lzma.LZMADecompressor(**_LZMA)
-    try:
-        data = decoder.decompress(coded, _graph_limit(len(coded)))
-    except lzma.LZMAError as error:
-        raise FormatError(f"the {name} is damaged: {error}") from error
-    if not decoder.eof or decoder.unused_data:
-        raise FormatError(f"the {name} is cut short, too large or followed by more")
-    return data
+    return Archive(file, graph, tuple(found), ledger, assembly)
 
 
 def _require_readable(path: Path, n_bytes: int, limit: int) -> None:
@@ -383,10 +384,6 @@ def _require_readable(path: Path, n_bytes: int, limit: int) -> None:
 
 def _bytes(streams: Streams, name: str) -> memoryview:
     return streams[name].data if name in streams else memoryview(b"")
-
-
-def _graph_limit(n_bytes: int) -> int:
-    return min(_FREE_GRAPH + _GRAPH_EXPANSION * n_bytes, _MAX_GRAPH)
 
 
 def _limit(n_bytes: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress import files
+from compress.artifact.safetensors_file import Entry, lay_out
 from compress.errors import DataError, FormatError
 
-VERSION = 3  # of the format
+VERSION = 4  # of the format: the newest that is read
+_PLAIN, _IN_PIECES = 3, 4  # what is written: as old as may be, so that older readers read it
+SOURCE = "source"  # the stream that came with format 4
 _KEY = "compress"  # the one metadata entry: its order in the file cannot vary
 _MAX_METADATA = 1 << 20  # bytes of JSON
 _MAX_HEADER = 100_000_000  # bytes: safetensors' own limit
@@ -41,6 +44,7 @@ def write(
     streams: Mapping[str, bytes],
     *,
     over: files.Over = files.anything,
+    check: Callable[[Path], None] | None = None,
 ) -> None:
     """Write streams and metadata to `path`, whole or not at all; same input, same bytes.
 
@@ -49,23 +53,31 @@ def write(
         metadata: as JSON's types.
         streams: by tensor name.
         over: whether a file that is there may give way.
+        check: is given the file before it appears, under another name; what it raises ends it.
 
     Raises:
         FormatError: when the metadata are too large or have no JSON.
         OutputError: when the file cannot be written.
     """
-    from safetensors.numpy import save
-
     facts = {key: value for key, value in metadata.items() if key != "sha256"}
-    tensors = {name: np.frombuffer(data, np.uint8) for name, data in streams.items()}
+    arrays = {name: np.frombuffer(data, np.uint8) for name, data in streams.items()}
+    version = _IN_PIECES if SOURCE in streams else _PLAIN
     try:
-        text = _json({**facts, "format": VERSION})[:-1]
-        text = f'{text},"sha256":"{_digest(text, tensors)}"}}'
+        text = _json({**facts, "format": version})[:-1]
+        text = f'{text},"sha256":"{_digest(text, arrays)}"}}'
     except (TypeError, ValueError) as error:
         raise FormatError(f"the metadata of {path} cannot be JSON: {error}") from error
     if len(text.encode()) > _MAX_METADATA:
         raise FormatError(f"the metadata of {path} are larger than {_MAX_METADATA} bytes")
-    files.write_bytes(path, save(tensors, {_KEY: text}), over=over)
+    entries = [Entry(name, "U8", (len(data),), len(data)) for name, data in streams.items()]
+    laid = lay_out(entries, {_KEY: text})
+    with files.writing(path, over=over) as stream:
+        stream.write(laid.head)
+        for name in sorted(streams, key=str.encode):
+            stream.write(streams[name])
+        if check is not None:
+            stream.flush()
+            check(Path(stream.name))
 
 
 def is_packed(path: Path) -> bool:

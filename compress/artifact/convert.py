@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+import filecmp
+import hashlib
 import os
-from collections.abc import Mapping
-from operator import itemgetter
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from compress import files
-from compress.artifact import archive, container, model
+from compress.artifact import archive, container, model, restore, sources
+from compress.artifact.archive import Archive
+from compress.artifact.restore import Put, Restored
 from compress.artifact.settings import Coder
-from compress.errors import DataError, FormatError
+from compress.artifact.sources import Source
+from compress.errors import DataError, FormatError, OutputError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 _PROTOBUF_LIMIT = (1 << 31) - (1 << 29)  # bytes of data; a larger model keeps it beside the file
 _ALIGNMENT = 4096  # of data beside the file
-
-# ONNX's type, safetensors' name of it in a file, and in its library; raw bytes agree.
-_TYPES = (
-    (1, "F32", "float32"), (2, "U8", "uint8"), (3, "I8", "int8"), (4, "U16", "uint16"),
-    (5, "I16", "int16"), (6, "I32", "int32"), (7, "I64", "int64"), (9, "BOOL", "bool"),
-    (10, "F16", "float16"), (11, "F64", "float64"), (12, "U32", "uint32"), (13, "U64", "uint64"),
-    (14, "C64", "complex64"), (16, "BF16", "bfloat16"), (17, "F8_E4M3", "float8_e4m3fn"),
-    (18, "F8_E4M3FNUZ", "float8_e4m3fnuz"), (19, "F8_E5M2", "float8_e5m2"),
-    (20, "F8_E5M2FNUZ", "float8_e5m2fnuz"), (24, "F8_E8M0", "float8_e8m0fnu"),
-)  # fmt: skip
-_WEIGHTS = "safetensors"  # the producer's name of a model that stands for a file of weights
+_STEP = 1 << 20  # bytes that are read at a time
+_NAME_DIGITS = 16  # of a digest, in the name of such a file
 
 
 def pack(
@@ -41,59 +35,83 @@ def pack(
     coder: Coder = "huffman",
     attached: Mapping[str, bytes] | None = None,
     force: bool = False,
-) -> None:
+) -> tuple[Path, ...]:
     """Pack an ONNX model, or a safetensors file of weights, into a compressed file.
 
+    What is written is decoded and compared with what was packed before it appears.
+
     Args:
-        source: a file that ends in .onnx or .safetensors.
+        source: a file that ends in .onnx or .safetensors; files beside it that hold its data are
+            packed, too.
         target: the compressed file.
         metadata: what else the file should tell, as JSON's types (preprocessing, metrics).
         coder: huffman, or best: smaller, and slower to decode.
         attached: files that go with the model (a tokenizer), by name.
         force: let any file that is there give way, and not compressed files alone.
 
+    Returns:
+        All files that were packed, `source` first.
+
     Raises:
-        DataError: when `source` cannot be read.
+        DataError: when `source` cannot be read, or would not come back byte for byte.
         OutputError: when `target` cannot be written, or is another's file.
     """
     over = files.anything if force else container.is_packed
     files.guard(target, sources=(source,), over=over)
-    match source.suffix:
-        case ".onnx":
-            packed = model.load_onnx(source)
-        case ".safetensors":
-            packed = _load_weights(source)
-        case _:
-            raise DataError(f"{source} does not end in .onnx or .safetensors")
+    opened = sources.open_source(source)
+    files.guard(target, sources=[file.path for file in opened.files], over=over)
     name = os.fsencode(source.stem).decode(errors="replace")
-    facts = {"model": name, **describe(packed), **(metadata or {})}
-    archive.write(target, packed, facts, coder=coder, attached=attached, over=over)
+    facts = {"model": name, **describe(opened.model), **(metadata or {})}
+    archive.write(
+        target,
+        opened.model,
+        facts,
+        coder=coder,
+        attached=attached,
+        over=over,
+        source=opened,
+        check=lambda written: _prove(written, opened),
+    )
+    return tuple(file.path for file in opened.files)
 
 
 def unpack(source: Path, target: Path | None = None, *, force: bool = False) -> Path:
-    """Write the model that a compressed file holds, bit for bit, and return where.
+    """Write what was packed, byte for byte, and return where the model is.
 
     Args:
         source: a compressed file.
-        target: by default, `unpacked` of `source` with the ending that fits what it holds.
-        force: let a file that is there give way, even if its bytes are others.
+        target: by default, `unpacked` of `source` with the ending that fits what it holds. Files
+            that stood beside the model get their own names beside it.
+        force: let files that are there give way, even if their bytes are others.
 
     Raises:
         FormatError: when `source` is not a compressed file.
-        OutputError: when `target` cannot be written, or is another's file.
+        OutputError: when a file cannot be written, or is another's.
     """
+    return unpack_all(source, target, force=force)[0]
+
+
+def unpack_all(
+    source: Path, target: Path | None = None, *, force: bool = False
+) -> tuple[Path, ...]:
+    """Do as `unpack` does, and return all files, the model first."""
     found = archive.read(source)
-    is_weights = found.graph.producer_name == _WEIGHTS and not found.graph.graph.node
+    weights = restore.is_weights(found)
     if target is None:
-        target = unpacked_beside(source, ".safetensors" if is_weights else ".onnx")
-    over = files.anything if force else files.nothing
-    files.guard(target, sources=(source,), over=files.anything if force else None)
-    restored = archive.restore(found)
-    if is_weights:
-        files.write_bytes(target, _weights(restored), over=over)
-    else:
-        _save_onnx(restored, target, sum(layout.n_bytes for layout, _ in found.tensors), over)
-    return target
+        target = unpacked_beside(source, ".safetensors" if weights else ".onnx")
+    over = files.anything if force else None
+    files.guard(target, sources=(source,), over=over)
+    n_bytes = sum(layout.n_bytes for layout, _ in found.tensors)
+    if found.assembly is None and not weights and n_bytes > _PROTOBUF_LIMIT:
+        return _save_large(found, target, force=force)
+    told, put_all = restore.files(found)
+    paths = tuple(target.parent / file.name if file.name else target for file in told)
+    if len({str(path).casefold() for path in paths}) < len(paths):
+        raise OutputError(f"{target} is the name of a file beside the model, too; choose another")
+    for path in paths[1:]:
+        files.guard(path, sources=(source,), over=over)
+    _write_all(paths, told, put_all, force=force)
+    return paths
 
 
 def packed_beside(source: Path) -> Path:
@@ -108,11 +126,7 @@ def unpacked_beside(source: Path, ending: str) -> Path:
 
 def n_bytes(path: Path) -> int:
     """Return the size of a model file and of the files beside it that hold its data."""
-    total = path.stat().st_size
-    if path.suffix == ".onnx":
-        beside = {path.parent / place for place in model.outside(path)} - {path}
-        total += sum(file.stat().st_size for file in beside)
-    return total
+    return sum(file.stat().st_size for file in sources.files_of(path))
 
 
 def describe(onnx_model: ModelProto) -> dict[str, Any]:
@@ -136,62 +150,73 @@ def _describe_value(value: ValueInfoProto) -> dict[str, Any]:
     return {"name": value.name, "type": tensor.elem_type, "shape": shape}
 
 
-def _load_weights(path: Path) -> ModelProto:
-    """Read a safetensors file as a model of initializers only."""
-    from onnx import ModelProto
-    from safetensors import SafetensorError, deserialize, safe_open
-
-    if not path.is_file():
-        raise DataError(f"{path} is not a file")
+def _prove(written: Path, opened: Source) -> None:
+    """Raise `DataError` unless a compressed file gives back all that was opened."""
     try:
-        with safe_open(path, "numpy") as file:
-            facts = file.metadata() or {}
-        loaded = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]  # safetensors has none
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"{path} is not a readable safetensors file: {error}") from error
-    if "compress" in facts:
-        raise DataError(f"{path} is packed already")
-    out = ModelProto(producer_name=_WEIGHTS)
-    kinds = {name: number for number, name, _ in _TYPES}
-    for name, tensor in sorted(loaded, key=itemgetter(0)):  # they come in any order
-        if tensor["dtype"] not in kinds:
-            raise DataError(f"{path}: {name} has the type {tensor['dtype']}, which is not known")
-        kind, data = kinds[tensor["dtype"]], bytes(tensor["data"])
-        out.graph.initializer.add(name=name, data_type=kind, dims=tensor["shape"], raw_data=data)
-    for key in sorted(facts):
-        out.metadata_props.add(key=key, value=facts[key])
-    return out
+        restore.require_same(archive.read(written), opened)
+    except FormatError as error:
+        path = opened.files[0].path
+        raise DataError(f"{path} would not come back; nothing was written: {error}") from error
 
 
-def _weights(restored: ModelProto) -> bytes:
-    from safetensors import SafetensorError, TensorSpec, serialize
+def _write_all(
+    paths: tuple[Path, ...],
+    told: tuple[Restored, ...],
+    put_all: Callable[[Put], None],
+    *,
+    force: bool,
+) -> None:
+    """Write all files before one of them gets its name, the model last.
 
-    kinds = {number: name for number, _, name in _TYPES}
-    data = [np.frombuffer(tensor.raw_data, np.uint8) for tensor in restored.graph.initializer]
-    try:
-        specs = {
-            tensor.name: TensorSpec(
-                dtype=kinds[tensor.data_type],
-                shape=list(tensor.dims),
-                data_ptr=items.ctypes.data,
-                data_len=items.nbytes,
-            )
-            for tensor, items in zip(restored.graph.initializer, data, strict=True)
-        }
-        facts = {entry.key: entry.value for entry in restored.metadata_props}
-        return bytes(serialize(specs, facts or None))
-    except (SafetensorError, KeyError, TypeError, OverflowError) as error:
-        raise FormatError(f"the weights do not fit a safetensors file: {error}") from error
+    A model that gives way to another goes before its data do: whatever ends the process, a model
+    never stands beside the data of another one.
+    """
+    over = files.anything if force else files.nothing
+    order = [*range(1, len(paths)), 0]
+    lock = Lock()
+    with files.writing_all(*(files.Target(path=paths[i], over=over) for i in order)) as opened:
+        streams = dict(zip(order, opened, strict=True))
+
+        def put(file: int, begin: int, data: bytes | memoryview) -> None:
+            with lock:
+                streams[file].seek(begin)
+                streams[file].write(data)
+
+        put_all(put)
+        others = False
+        for index, stream in streams.items():
+            stream.flush()
+            written = Path(stream.name)
+            expected = told[index].sha256
+            if expected is not None and _sha256(written) != expected:
+                raise FormatError(f"what is packed of {paths[index]} does not have its SHA-256")
+            if index and force and paths[index].exists():
+                others |= not filecmp.cmp(paths[index], written, shallow=False)
+        if others:
+            paths[0].unlink(missing_ok=True)
 
 
-def _save_onnx(restored: ModelProto, target: Path, n_bytes: int, over: files.Over) -> None:
-    if n_bytes > _PROTOBUF_LIMIT:
-        beside = target.with_name(f"{target.name}.data")
-        with files.writing(beside, over=over) as stream:
-            for tensor in restored.graph.initializer:
-                data = tensor.raw_data
-                if len(data) >= _ALIGNMENT:
-                    stream.seek(-(-stream.tell() // _ALIGNMENT) * _ALIGNMENT)
-                    model.refer(tensor, beside.name, stream.tell(), len(data))
-                    stream.write(data)
-    files.write_bytes(target, restored.SerializeToString(), over=over)
+def _sha256(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while part := stream.read(_STEP):
+            digest.update(part)
+    return digest.digest()
+
+
+def _save_large(found: Archive, target: Path, *, force: bool) -> tuple[Path, ...]:
+    """Write a model that is too large for one message; its data's file is named by its content."""
+    over = files.anything if force else files.nothing
+    digest = found.container.metadata["sha256"][:_NAME_DIGITS]
+    paths = target.with_name(f"{target.name}.{digest}.data"), target
+    restored = archive.restore(found)
+    with files.writing_all(*(files.Target(path=path, over=over) for path in paths)) as opened:
+        beside, graph = opened
+        for tensor in restored.graph.initializer:
+            data = tensor.raw_data
+            if len(data) >= _ALIGNMENT:
+                beside.seek(-(-beside.tell() // _ALIGNMENT) * _ALIGNMENT)
+                model.refer(tensor, paths[0].name, beside.tell(), len(data))
+                beside.write(data)
+        graph.write(restored.SerializeToString())
+    return target, paths[0]

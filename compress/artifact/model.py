@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compress.artifact.values import Item, Items
-from compress.errors import DataError, FormatError
+from compress.errors import FormatError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from onnx import ModelProto, TensorProto
+    from onnx import TensorProto
 
 MIN_BYTES = 64  # smaller data stays in the graph, where the graph's own coding holds it
 _MAX_RANK = 64  # axes of a tensor whose data is taken out
@@ -96,46 +95,11 @@ class Layout:
         return self.count * self.item.width
 
 
-def load_onnx(path: Path) -> ModelProto:
-    """Read an ONNX file and its external data; raise `DataError` where it is none."""
-    import onnx
-    from onnx.external_data_helper import load_external_data_for_tensor
-
-    if not path.is_file():
-        raise DataError(f"{path} is not a file")
-    try:
-        loaded = onnx.load(path, load_external_data=False)
-        for tensor in tensors(loaded):  # onnx itself leaves out subgraphs and sparse tensors
-            if tensor.data_location == tensor.EXTERNAL:
-                load_external_data_for_tensor(tensor, str(path.parent))
-                tensor.ClearField("data_location")
-                tensor.ClearField("external_data")
-    except Exception as error:  # protobuf, checker and file errors share no base
-        raise DataError(f"{path} is not a readable ONNX model: {_first_line(error)}") from error
-    if not loaded.HasField("graph"):
-        raise DataError(f"{path} is not a readable ONNX model: it has no graph")
-    return loaded
-
-
-def outside(path: Path) -> set[str]:
-    """Return the names of the files beside an ONNX file that hold data of its tensors."""
-    import onnx
-
-    referring = onnx.load(path, load_external_data=False)
-    return {
-        entry.value
-        for tensor in tensors(referring)
-        if tensor.data_location == tensor.EXTERNAL
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-
-
 def take_data(tensor: TensorProto) -> tuple[Layout, Items] | None:
     """Take a tensor's data out of it; None (and no change) where it stays in the graph."""
     if missing(tensor) is not None:
         raise FormatError(f"the tensor {tensor.name!r} has no data")
-    layout, held = _layout(tensor), _held(tensor)
+    layout, held = layout_of(tensor), _held(tensor)
     if layout is None or len(held) != 1 or tensor.external_data:
         return None
     if held != ["raw_data"]:
@@ -169,16 +133,21 @@ def refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
 
 def take_in(tensor: TensorProto, data: bytes) -> None:
     """Make a tensor hold the data that it referred to."""
-    tensor.ClearField("external_data")
-    tensor.ClearField("data_location")
+    bring(tensor)
     tensor.raw_data = data
+
+
+def bring(tensor: TensorProto) -> None:
+    """Make a tensor forget that its data lie in a file beside the model."""
+    tensor.ClearField("data_location")
+    tensor.ClearField("external_data")
 
 
 def missing(tensor: TensorProto) -> Layout | None:
     """Return the layout of a tensor whose data was taken; None where nothing is missing."""
     if tensor.data_location == tensor.EXTERNAL:
         raise FormatError(f"the data of the tensor {tensor.name!r} lie in another file")
-    layout = _layout(tensor)
+    layout = layout_of(tensor)
     if layout is None or _held(tensor):
         return None
     if tensor.external_data:
@@ -188,6 +157,26 @@ def missing(tensor: TensorProto) -> Layout | None:
         if layout.n_bytes % _narrow(tensor, entry.value).itemsize:
             raise FormatError(f"the data of the tensor {tensor.name!r} do not fit {entry.value}")
     return layout
+
+
+def layout_of(tensor: TensorProto) -> Layout | None:
+    """Return the layout of data that is large enough to be coded apart, else None."""
+    if tensor.data_type not in _TYPES or len(tensor.dims) > _MAX_RANK:
+        return None
+    bits, item = _TYPES[tensor.data_type]
+    n_bytes = -(-prod(tensor.dims) * bits // 8)
+    if min(tensor.dims, default=1) < 1 or n_bytes < MIN_BYTES:
+        return None
+    name = tensor.name if isinstance(tensor.name, str) else ""
+    return Layout(name, tuple(tensor.dims), item, n_bytes // item.width)
+
+
+def n_bits(tensor: TensorProto) -> int:
+    """Return the bits of all elements of a tensor; -1 where it has none of a known type."""
+    if tensor.data_type not in _TYPES or min(tensor.dims, default=1) < 0:
+        return -1
+    bits, _ = _TYPES[tensor.data_type]
+    return int(prod(tensor.dims)) * bits
 
 
 def tensors(message: Message) -> Iterator[TensorProto]:
@@ -201,18 +190,6 @@ def tensors(message: Message) -> Iterator[TensorProto]:
         if field.message_type is not None:
             for part in (value,) if hasattr(value, "ListFields") else value:
                 yield from tensors(part)
-
-
-def _layout(tensor: TensorProto) -> Layout | None:
-    """Return the layout of data that is large enough to be coded apart, else None."""
-    if tensor.data_type not in _TYPES or len(tensor.dims) > _MAX_RANK:
-        return None
-    bits, item = _TYPES[tensor.data_type]
-    n_bytes = -(-prod(tensor.dims) * bits // 8)
-    if min(tensor.dims, default=1) < 1 or n_bytes < MIN_BYTES:
-        return None
-    name = tensor.name if isinstance(tensor.name, str) else ""
-    return Layout(name, tuple(tensor.dims), item, n_bytes // item.width)
 
 
 def _held(tensor: TensorProto) -> list[str]:
@@ -235,7 +212,3 @@ def _take_field(tensor: TensorProto, field: str, layout: Layout) -> tuple[Layout
     tensor.ClearField(field)
     tensor.external_data.add(key=_MARK, value=field)
     return layout, elements.view(layout.item.dtype)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

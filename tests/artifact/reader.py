@@ -62,7 +62,45 @@ def read(data: bytes, *, check: bool = True) -> tuple[dict, onnx.ModelProto]:
     if facts["format"] > 1:
         for name in [name for name in streams if name.startswith("file:")]:
             lzma_decode(streams.pop(name))
-    return facts, model(streams, len(data), facts["format"])
+    return facts, model(streams, len(data), facts["format"])[0]
+
+
+def files(data: bytes) -> dict[str, bytes]:
+    """Return the files that were packed, by name, of a compressed file that tells them."""
+    streams, facts = container(data, check=True)
+    streams = {name: text for name, text in streams.items() if not name.startswith("file:")}
+    found = model(streams, len(data), facts["format"])[1]
+    for digest, text in found.values():
+        must(hashlib.sha256(text).digest() == digest, "SHA-256 of a file")
+    return {name: text for name, (_, text) in found.items()}
+
+
+def put_together(told, literals, tensors, file_size):
+    out, n_pieces, n_bytes = {}, 0, 0
+    n_files = told.number()
+    must(1 <= n_files <= 4096, "number of files")
+    for i in range(n_files):
+        size = told.number()
+        must(size <= 1024, "size of a name")
+        name = told.take(size).decode()
+        parts = name.split("/")
+        must(name not in out, "a name stands twice")
+        must(not name if i == 0 else not {"", ".", ".."} & set(parts), "name of a file")
+        must(not any(ord(c) < 32 or ord(c) == 127 or c in "\\:" for c in name), "letter of a name")
+        digest, count = told.take(32), told.number()
+        n_pieces += count
+        must(n_pieces <= 1 << 20, "number of pieces")
+        pieces = []
+        for _ in range(count):
+            value, kind = divmod(told.number(), 4)
+            must(kind < 3, "kind of piece")
+            must(value if kind < 2 else value < len(tensors), "piece")
+            n_bytes += value if kind < 2 else len(tensors[value])
+            must(n_bytes <= (1 << 28) + 10_000 * file_size, "files too large")
+            pieces.append((literals.take, bytes, tensors.__getitem__)[kind](value))
+        out[name] = digest, b"".join(pieces)
+    must(told.is_empty() and literals.is_empty(), "bytes left over behind files")
+    return out
 
 
 def container(data, *, check):
@@ -76,7 +114,7 @@ def container(data, *, check):
     text = entries["compress"]
     must(len(text.encode()) <= 1 << 20, "metadata too large")
     facts = json.loads(text, object_pairs_hook=once, parse_constant=lambda name: must(0, name))
-    must(type(facts["format"]) is int and facts["format"] in (1, 2, 3), "format")
+    must(type(facts["format"]) is int and facts["format"] in (1, 2, 3, 4), "format")
     streams, end = {}, 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         begin, size = end, entry["shape"][0]
@@ -103,7 +141,13 @@ def once(pairs):
 
 def model(streams, file_size, version):
     graph = lzma_decode(streams.pop("graph", b""))
-    proto = onnx.ModelProto.FromString(graph)
+    told, n_graph = None, len(graph)
+    if "source" in streams:
+        must(version > 3, "files came with format 4")
+        told = Bytes(lzma_decode(streams.pop("source")), version)
+        n_graph = told.number()
+        must(n_graph <= len(graph), "graph cut short")
+    proto = onnx.ModelProto.FromString(graph[:n_graph])
     missing = [t for t in walk(proto) if misses_data(t)]
     sizes = [size_of(tensor) for tensor in missing]
     must(sum(sizes) <= (1 << 28) + 10_000 * file_size, "too much")
@@ -133,7 +177,8 @@ def model(streams, file_size, version):
     must(not streams, "streams left over")
     for tensor, data in zip(missing, decoded, strict=True):
         restore(tensor, data)
-    return proto
+    packed = put_together(told, Bytes(graph[n_graph:]), decoded, file_size) if told else {}
+    return proto, packed
 
 
 def lzma_decode(stream):
@@ -533,7 +578,7 @@ def codewords(lengths):
 
 
 class Bytes:
-    def __init__(self, data, version=3):
+    def __init__(self, data, version=4):
         self.data, self.at, self.version = data, 0, version
 
     def take(self, n):

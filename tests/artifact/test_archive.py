@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, numpy_helper
 
-from compress.artifact import archive, container, model
+from compress.artifact import archive, container, model, texts
 from compress.artifact.archive import Archive
 from compress.errors import FormatError
 from tests.artifact import reader
@@ -192,7 +192,7 @@ def test_streams_that_do_not_fit_the_graph(tmp_path, streams, change, what):
 def with_graph(path, graph, **streams):
     """Write a file around a graph."""
     data = graph if isinstance(graph, bytes) else graph.SerializeToString()
-    container.write(path, {}, {"graph": lzma.compress(data, **archive._LZMA), **streams})
+    container.write(path, {}, {"graph": lzma.compress(data, **texts.LZMA), **streams})
     return path
 
 

@@ -64,7 +64,7 @@ def test_round_trip(folder, metadata, streams):
     found = container.open_file(path)
     assert {name: data.tobytes() for name, data in found.streams.items()} == streams
     digest = found.metadata["sha256"]
-    assert found.metadata == {**metadata, "format": container.VERSION, "sha256": digest}
+    assert found.metadata == {**metadata, "format": 3 + ("source" in streams), "sha256": digest}
     assert found.n_bytes == path.stat().st_size
     with safe_open(path, "numpy") as file:
         assert set(file.keys()) == set(streams)
@@ -119,7 +119,7 @@ def test_metadata_have_a_limit(tmp_path):
         ('{"format":1,"a":{"b":1,"b":1}', "twice"),
         ('{"format":1,"a":' + "9" * 5000, "JSON"),
         ('{"format":1,"a":' + "[" * 100_000 + "]" * 100_000, "JSON"),
-        ('{"format":4', "has format 4, and this version reads up to 3; upgrade"),
+        ('{"format":5', "has format 5, and this version reads up to 4; upgrade"),
         ('{"format":' + "9" * 400, "upgrade"),
     ],
 )

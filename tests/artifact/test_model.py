@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, numpy_helper
 
 from compress.artifact import model
-from compress.errors import DataError, FormatError
+from compress.errors import FormatError
 from tests.golden.make import golden_model
 
 NUMBERS = np.arange(40, dtype=np.float32)
@@ -94,59 +94,6 @@ def test_tensors_come_in_the_order_of_field_numbers():
     node.attribute[0].t.CopyFrom(tensor("a"))
     node.attribute.add().graphs.add().initializer.append(tensor("c"))
     assert "".join(found.name for found in model.tensors(onnx_model)) == "abcdefgh"
-
-
-@pytest.fixture
-def external(tmp_path):
-    """A model file with external data in an initializer, a subgraph and a sparse tensor."""
-    inner = helper.make_graph([], "inner", [], [], [numpy_helper.from_array(NUMBERS + 1, "inner")])
-    outer = ModelProto(ir_version=10)
-    outer.graph.initializer.append(numpy_helper.from_array(NUMBERS, "outer"))
-    outer.graph.node.append(helper.make_node("If", ["c"], ["o"], then_branch=inner))
-    sparse = outer.graph.sparse_initializer.add()
-    sparse.values.CopyFrom(numpy_helper.from_array(NUMBERS + 2, "values"))
-    (tmp_path / "inline.onnx").write_bytes(outer.SerializeToString())
-    data = b""
-    for tensor in model.tensors(outer):
-        raw = tensor.raw_data
-        model.refer(tensor, "weights.bin", len(data), len(raw))
-        data += raw
-    (tmp_path / "weights.bin").write_bytes(data)
-    (tmp_path / "model.onnx").write_bytes(outer.SerializeToString())
-    return tmp_path
-
-
-def test_external_data_are_read_wherever_they_belong(external):
-    found = [
-        numpy_helper.to_array(t) for t in model.tensors(model.load_onnx(external / "model.onnx"))
-    ]
-    for array, number in zip(found, (1, 0, 2), strict=True):
-        np.testing.assert_array_equal(array, NUMBERS + number)
-    for tensor in model.tensors(model.load_onnx(external / "model.onnx")):
-        assert taken(tensor)
-
-
-def test_external_data_that_are_missing_or_elsewhere(external):
-    (external / "sub").mkdir()
-    (external / "sub" / "model.onnx").write_bytes((external / "model.onnx").read_bytes())
-    with pytest.raises(DataError, match="not a readable ONNX model"):
-        model.load_onnx(external / "sub" / "model.onnx")
-    (external / "weights.bin").write_bytes(bytes(100))
-    with pytest.raises(DataError, match="not a readable ONNX model"):
-        model.load_onnx(external / "model.onnx")
-    onnx_model = ModelProto.FromString((external / "inline.onnx").read_bytes())
-    model.refer(onnx_model.graph.initializer[0], "../weights.bin", 0, 100)
-    (external / "sub" / "model.onnx").write_bytes(onnx_model.SerializeToString())
-    with pytest.raises(DataError, match="not a readable ONNX model"):
-        model.load_onnx(external / "sub" / "model.onnx")
-
-
-def test_files_that_are_no_model(tmp_path):
-    (tmp_path / "bad.onnx").write_bytes(b"\xff" * 50)
-    with pytest.raises(DataError, match=r"bad\.onnx is not a readable ONNX model"):
-        model.load_onnx(tmp_path / "bad.onnx")
-    with pytest.raises(DataError, match="is not a file"):
-        model.load_onnx(tmp_path / "none.onnx")
 
 
 def test_data_in_another_file_are_refused():

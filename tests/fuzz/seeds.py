@@ -13,7 +13,7 @@ from onnx import ModelProto
 from safetensors.numpy import save
 
 from compress import recipe as recipes
-from compress.artifact import archive, container, tensors
+from compress.artifact import archive, container, tensors, texts
 from compress.artifact.settings import Coder
 from compress.codecs import stream
 from compress.codecs.fixed import FixedWidth
@@ -152,7 +152,7 @@ def _archives() -> list[bytes]:
         archive.write(path, ModelProto.FromString(one.SerializeToString()), {}, coder=coder)
         found.append(b"\0" + path.read_bytes())
         streams = container.open_file(path).streams
-        graph, small = archive._unpacked(streams, "graph"), streams["small"].tobytes()
+        graph, small = texts.decode(streams, "graph"), streams["small"].tobytes()
         found += [flags + _part(graph) + _part(small) for flags in (b"\1", b"\3")]
         if len(one.graph.initializer) == 1:  # the same in a stream of its own
             found.append(b"\3" + _part(graph) + _part(b"") + b"\0" + _part(small))

@@ -1,4 +1,6 @@
-"""Make the goldens of the current format: `python -m tests.golden.make`.
+"""Make the goldens of the current formats: `python -m tests.golden.make`.
+
+Two formats are written: 3, and 4 where files have other bytes than the model alone gives.
 
 A golden is made once, when its format is new, and stays for ever: what is there is not replaced.
 """

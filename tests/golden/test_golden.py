@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.artifact import archive, container, convert
+from compress.artifact import archive, container, convert, texts
 from compress.artifact.container import VERSION
 from compress.artifact.tensors import Coded
 from compress.codecs.huffman import CHUNK, Huffman
@@ -76,7 +76,7 @@ def test_packing_today_gives_the_same_bytes(name, tmp_path):
     convert.pack(plain, target, make.METADATA, coder=coder, attached=make.ATTACHED)
     today = container.open_file(target)
     streams = [dict(file.streams) for file in (golden, today)]
-    filters = archive._LZMA["filters"]
+    filters = texts.LZMA["filters"]
     for lzma_coded in ("graph", *(f"file:{file}" for file in make.ATTACHED)):
         coded = [s.pop(lzma_coded) for s in streams]
         texts = [lzma.decompress(c, lzma.FORMAT_RAW, filters=filters) for c in coded]
