@@ -23,8 +23,11 @@ def command(
     from compress.artifact import convert
 
     target = out or convert.packed_beside(model)
-    convert.pack(model, target, coder=coder, force=force)
-    before, after = convert.n_bytes(model), target.stat().st_size
+    packed = convert.pack(model, target, coder=coder, force=force)
+    before, after = sum(file.stat().st_size for file in packed), target.stat().st_size
+    if len(packed) > 1 and not as_json:
+        count = len(packed) - 1
+        typer.echo(f"{model} and {count} {'file' if count == 1 else 'files'} beside it", err=True)
     tell_packed(target, before, after, as_json=as_json)
     if after >= before and not as_json:
         typer.echo("packing does not help: the values hardly repeat and few are zero", err=True)

@@ -20,11 +20,14 @@ def command(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write the model that was packed, bit for bit."""
+    """Write the model that was packed, and files that stood beside it, bit for bit."""
     from compress.artifact import convert
 
-    target = convert.unpack(file, out, force=force)
+    written = convert.unpack_all(file, out, force=force)
     if as_json:
-        print_json({"file": str(target), "bytes": convert.n_bytes(target)})
+        n_bytes = sum(path.stat().st_size for path in written)
+        names = [str(path) for path in written]
+        print_json({"file": names[0], "files": names, "bytes": n_bytes})
     else:
-        typer.echo(str(target))
+        for path in written:
+            typer.echo(str(path))

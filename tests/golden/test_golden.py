@@ -19,8 +19,9 @@ from tests.golden import make
 HERE = Path(__file__).parent
 
 
-PACKED = ("v1", *(f"v{version}-{coder}" for version in (2, 3) for coder in ("huffman", "best")))
-TODAY = [f"v{VERSION}-{coder}" for coder in make.CODERS]
+PACKED = ("v1", *(f"v{version}-{coder}" for version in (2, 3, 4) for coder in ("huffman", "best")))
+TODAY = [f"{name}-{coder}" for name in make.TODAY for coder in make.CODERS]
+WHOLE = [name for name in PACKED if not name.startswith("v4")]  # the model alone is the file
 
 
 @pytest.fixture(params=PACKED)
@@ -41,7 +42,9 @@ def test_no_format_is_forgotten():
 def test_a_golden_is_readable_bit_for_bit(golden):
     packed, plain = golden
     found = archive.read(packed)
-    assert archive.restore(found).SerializeToString() == plain.read_bytes()
+    assert (found.assembly is None) == (packed.stem in WHOLE)
+    if found.assembly is None:
+        assert archive.restore(found).SerializeToString() == plain.read_bytes()
     stored = json.loads(json.dumps(make.METADATA))
     assert {key: found.container.metadata[key] for key in stored} == stored
 
@@ -49,13 +52,21 @@ def test_a_golden_is_readable_bit_for_bit(golden):
 def test_both_readers_agree(golden):
     packed, plain = golden
     facts, model = reader.read(packed.read_bytes())
-    assert model.SerializeToString() == plain.read_bytes()
+    restored = archive.restore(archive.read(packed))
+    assert model.SerializeToString() == restored.SerializeToString()
+    if packed.stem not in WHOLE:
+        files = {"": plain.read_bytes(), make.BESIDE.name: make.BESIDE.read_bytes()}
+        assert reader.files(packed.read_bytes()) == files
     assert facts == container.open_file(packed).metadata
 
 
 def test_unpacking_gives_the_file(golden, tmp_path):
     packed, plain = golden
-    assert convert.unpack(packed, tmp_path / "m.onnx").read_bytes() == plain.read_bytes()
+    files = convert.unpack_all(packed, tmp_path / "m.onnx")
+    assert files[0].read_bytes() == plain.read_bytes()
+    if packed.stem not in WHOLE:
+        assert files[1] == tmp_path / make.BESIDE.name
+        assert files[1].read_bytes() == make.BESIDE.read_bytes()
 
 
 @pytest.mark.parametrize("name", TODAY)
@@ -71,16 +82,17 @@ def test_packing_today_gives_the_same_bytes(name, tmp_path):
     """All but what LZMA wrote, which another version of liblzma may choose differently."""
     golden = container.open_file(HERE / f"{name}.safetensors")
     target = tmp_path / "model.safetensors"
-    coder = name.partition("-")[2]
-    plain = HERE / f"v{VERSION}.onnx"
+    version, _, coder = name.partition("-")
+    plain = HERE / f"{version}.onnx"
     convert.pack(plain, target, make.METADATA, coder=coder, attached=make.ATTACHED)
     today = container.open_file(target)
     streams = [dict(file.streams) for file in (golden, today)]
     filters = texts.LZMA["filters"]
-    for lzma_coded in ("graph", *(f"file:{file}" for file in make.ATTACHED)):
+    in_pieces = ["source"] if version == "v4" else []
+    for lzma_coded in ("graph", *in_pieces, *(f"file:{file}" for file in make.ATTACHED)):
         coded = [s.pop(lzma_coded) for s in streams]
-        texts = [lzma.decompress(c, lzma.FORMAT_RAW, filters=filters) for c in coded]
-        assert texts[0] == texts[1]
+        decoded = [lzma.decompress(c, lzma.FORMAT_RAW, filters=filters) for c in coded]
+        assert decoded[0] == decoded[1]
     before, now = ({name: data.tobytes() for name, data in s.items()} for s in streams)
     assert now == before
     facts = [{k: v for k, v in f.metadata.items() if k != "sha256"} for f in (golden, today)]
@@ -88,7 +100,7 @@ def test_packing_today_gives_the_same_bytes(name, tmp_path):
 
 
 def test_the_goldens_cover_what_the_format_knows():
-    archived = archive.read(HERE / f"v{VERSION}-huffman.safetensors")
+    archived = archive.read(HERE / "v3-huffman.safetensors")
     coded = [c for _, c in archived.tensors if isinstance(c, Coded)]
     forms = {(c.positions, bool(c.codebook), c.columns > 1) for c in coded}
     places = [("all", False), ("gaps", False), ("gaps", True), ("mask", False), ("mask", True)]
@@ -114,7 +126,7 @@ def test_the_goldens_cover_what_the_format_knows():
 
 
 def test_the_goldens_cover_levels():
-    found = archive.read(HERE / f"v{VERSION}-best.safetensors")
+    found = archive.read(HERE / "v3-best.safetensors")
     levels = {
         layout.name: coded
         for layout, coded in found.tensors
@@ -127,8 +139,14 @@ def test_the_goldens_cover_levels():
     assert {coded.item.width for coded in levels.values()} == {1, 2, 4, 8}
 
 
+def test_the_goldens_cover_pieces():
+    together = archive.read(HERE / "v4-huffman.safetensors").assembly
+    kinds = [{run.kind for run in together.runs(file)} for file in together.files]
+    assert kinds == [{"literal", "tensor"}, {"literal", "tensor", "zeros"}]
+
+
 def test_a_golden_is_not_overwritten(capsys):
     before = (HERE / f"{TODAY[0]}.safetensors").read_bytes()
     assert make.main() == 1
-    assert "stays" in capsys.readouterr().err
+    assert "stay" in capsys.readouterr().err
     assert (HERE / f"{TODAY[0]}.safetensors").read_bytes() == before
