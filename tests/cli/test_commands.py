@@ -156,6 +156,19 @@ def test_options_win_over_a_recipe_and_leave_the_rest_of_it(tmp_path: Path) -> N
     assert (found["seed"], found["weights"]) == (3, "random")
 
 
+def test_files_beside_a_model_are_told_and_named(tmp_path: Path) -> None:
+    model, packed = tmp_path / "in" / "m.onnx", tmp_path / "p.safetensors"
+    model.parent.mkdir()
+    whole = load(small_run()[0] / "lenet-300-100.onnx")
+    save(whole, model, save_as_external_data=True, location="m.data")
+    found = compress("pack", model, "-o", packed)
+    assert f"{model} and 1 file beside it" in found.err
+    lines = compress("unpack", packed, "-o", tmp_path / "out" / "m.onnx").out.splitlines()
+    assert lines == [str(tmp_path / "out" / name) for name in ("m.onnx", "m.data")]
+    for line in lines:
+        assert Path(line).read_bytes() == (model.parent / Path(line).name).read_bytes()
+
+
 def test_pack_and_unpack(tmp_path: Path) -> None:
     model, packed = small_run()[0] / "lenet-300-100.onnx", tmp_path / "packed.safetensors"
     found = compress("pack", model, "-o", packed, "--json").json()
@@ -166,7 +179,8 @@ def test_pack_and_unpack(tmp_path: Path) -> None:
     }
     found = compress("unpack", packed, "--json").json()
     restored = tmp_path / "packed.unpacked.onnx"
-    assert found == {"file": str(restored), "bytes": restored.stat().st_size}
+    n_bytes = restored.stat().st_size
+    assert found == {"file": str(restored), "files": [str(restored)], "bytes": n_bytes}
     assert restored.read_bytes() == model.read_bytes()
     assert compress("unpack", packed, "-o", restored).out == f"{restored}\n"
     assert str(packed) in compress("pack", model, "-o", packed).out
