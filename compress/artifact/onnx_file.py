@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compress import files
+from compress.artifact.model import refer
 from compress.codecs.cursor import varint
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from onnx import ModelProto
 
+_NAME_DIGITS = 16  # of a digest, in a file's name
 _LIMIT = (1 << 31) - (1 << 20)  # bytes: a protobuf message is smaller than 2 GiB
 # Fields of the wire format, by number; see onnx.proto.
 _MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_RAW_DATA = 7, 5, 9
@@ -31,12 +34,13 @@ def write(path: Path, model: ModelProto, data: Mapping[int, RawData]) -> None:
     """Write a model whose initializers get their raw data one at a time.
 
     The file has the very bytes that protobuf's own serialization of the full model would have. A
-    model of 2 GiB or more keeps the data in a second file, `path` with ".data" added.
+    model of 2 GiB or more keeps the data in a second file, whose name is that of `path`, a digest
+    of the data, and ".data".
 
     Args:
         path: the file, written whole or not at all.
         model: initializers that `data` names have none of their own; it is left as it is.
-        data: by the number of an initializer.
+        data: by the number of an initializer; asked for twice where there are two files.
 
     Raises:
         OutputError: when the file cannot be written.
@@ -71,17 +75,19 @@ def _write_whole(path: Path, model: ModelProto, data: Mapping[int, RawData]) -> 
 
 
 def _write_beside(path: Path, model: ModelProto, data: Mapping[int, RawData]) -> None:
-    beside = path.with_name(f"{path.name}.data")
+    """Write two files; the second is named by its content, so that no model gets another's data."""
+    digest = hashlib.sha256()
+    for raw in data.values():
+        digest.update(raw.get())
+    beside = path.with_name(f"{path.name}.{digest.hexdigest()[:_NAME_DIGITS]}.data")
     referring = type(model).FromString(model.SerializeToString())
-    with files.writing(beside) as stream:
+    targets = files.Target(path=beside), files.Target(path=path)
+    with files.writing_all(*targets) as (stream, graph):
         for number, raw in data.items():
             tensor = referring.graph.initializer[number]
-            tensor.data_location = tensor.EXTERNAL
-            tensor.external_data.add(key="location", value=beside.name)
-            tensor.external_data.add(key="offset", value=str(stream.tell()))
-            tensor.external_data.add(key="length", value=str(raw.n_bytes))
+            refer(tensor, beside.name, stream.tell(), raw.n_bytes)
             stream.write(raw.get())
-    files.write_bytes(path, referring.SerializeToString())
+        graph.write(referring.SerializeToString())
 
 
 def _split(message: Message, number: int) -> tuple[bytes, bytes]:

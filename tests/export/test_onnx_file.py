@@ -74,6 +74,23 @@ def test_data_that_does_not_come_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_data_beside_a_model_are_named_by_their_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed between two files leaves a model with its own data."""
+    monkeypatch.setattr(onnx_file, "_LIMIT", 0)
+    _, empty, data = model_and_data()
+    path = tmp_path / "m.onnx"
+    for _ in range(2):
+        onnx_file.write(path, empty, data)
+    (first,) = tmp_path.glob("m.onnx.*.data")
+    before = first.read_bytes()
+    data[4] = RawData(80_000, lambda: bytes(80_000))
+    onnx_file.write(path, empty, data)
+    assert len(list(tmp_path.glob("m.onnx.*.data"))) == 2
+    assert first.read_bytes() == before
+
+
 def test_a_model_above_protobuf_s_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """2 GiB are not written here: the limit is lowered."""
     import onnx
@@ -84,7 +101,7 @@ def test_a_model_above_protobuf_s_limit(tmp_path: Path, monkeypatch: pytest.Monk
     export(model, [example], plain, OnnxSettings())
     monkeypatch.setattr(onnx_file, "_LIMIT", plain.stat().st_size // 2)
     export(model, [example], large, OnnxSettings())
-    beside = tmp_path / "large.onnx.data"
+    (beside,) = tmp_path.glob("large.onnx.*.data")
     assert large.stat().st_size < 3000
     assert beside.stat().st_size == 4 * (100 * 70 + 70 * 30)
     onnx.checker.check_model(large, full_check=True)
@@ -95,7 +112,7 @@ def test_a_model_above_protobuf_s_limit(tmp_path: Path, monkeypatch: pytest.Monk
     convert.pack(large, packed)
     assert convert.n_bytes(large) == large.stat().st_size + beside.stat().st_size
     assert plain_bytes(archive.restore(archive.read(packed))) == plain.read_bytes()
-    (tmp_path / "large.onnx.data").unlink()
+    beside.unlink()
     session = load(packed)
     found = session.run({"input": example.numpy()})["output"]
     assert (found == in_onnxruntime(plain, example.numpy())).all()

@@ -16,6 +16,7 @@ from compress.artifact.model import Layout
 from compress.errors import DataError, FormatError, SettingsError
 from compress.preprocess import Preprocessing
 from tests.artifact.test_archive import theirs
+from tests.artifact.test_pieces import both
 from tests.fuzz.fields import Fields
 
 PLAIN_BYTES = 1 << 12  # of the tensors of a file that the second reader is asked for, too
@@ -135,6 +136,13 @@ def model_file(data: bytes) -> bool:
         return False
     assert convert.unpack(path, folder() / "back", force=True).read_bytes() == source.read_bytes()
     return True
+
+
+def pieces_of_files(data: bytes) -> bool:
+    """Literals, then what tells of files."""
+    fields = Fields(data)
+    literals = fields.part()
+    return both(fields.rest(), literals) is not None
 
 
 def published_file(data: bytes) -> bool:

@@ -24,6 +24,7 @@ from compress.kernels import mixing
 from compress.preprocess import Preprocessing
 from compress.recipe import Recipe
 from tests.artifact.test_archive import model_of, small_model
+from tests.artifact.test_pieces import told
 from tests.artifact.test_published import _SHAPES, _file
 from tests.artifact.test_tensors import ITEMS
 from tests.fuzz.files import LAYERS, folder
@@ -179,6 +180,15 @@ def _models() -> list[bytes]:
     return found + [bytes([flags]) + m.SerializeToString() for m in models for flags in (1, 3)]
 
 
+def _pieces() -> list[bytes]:
+    files = ("", [8, 2, 21]), ("a/b.bin", [4, 6])
+    return [
+        _part(b"ab") + told(("", [8, 401, 2, 6])),
+        _part(b"abc") + told(*files),
+        _part(b"") + told(("", [])),
+    ]
+
+
 def _published() -> list[bytes]:
     return [bytes([LAYERS.index(_SHAPES)]) + _file()]
 
@@ -204,6 +214,7 @@ _SEEDS = {
     "huffman": _huffman,
     "levels": _levels,
     "model": _models,
+    "pieces": _pieces,
     "preprocessing": _records,
     "published": _published,
     "recipe": _recipes,

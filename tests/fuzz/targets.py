@@ -21,6 +21,7 @@ TARGETS: dict[str, Target] = {
     "huffman": symbols.huffman_codec,
     "levels": symbols.levels_codec,
     "model": files.model_file,
+    "pieces": files.pieces_of_files,
     "preprocessing": files.preprocessing,
     "published": files.published_file,
     "recipe": files.recipe,
