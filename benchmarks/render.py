@@ -46,8 +46,8 @@ def _deep_compression() -> str:
         lines.append(
             (
                 name,
-                f"{first['paper_error_percent']} %",
-                " / ".join(f"{row['error_percent']} %" for row in ours),
+                f"{first['paper_error_percent']}%",
+                " / ".join(f"{row['error_percent']}%" for row in ours),
                 f"{int(first['paper_printed_bytes']):,} B ({int(first['paper_layers_bytes']):,})",
                 " / ".join(f"{int(row['weights_bytes']):,} B" for row in ours),
                 " / ".join(f"{int(row['file_bytes']):,} B" for row in ours),
@@ -135,8 +135,8 @@ def _rate_accuracy() -> str:
                 row["codec"],
                 row["setting"],
                 row["metric"],
-                f"{float(row['percent']):.2f} %",
-                f"{float(row['percent_unseen']):.2f} %",
+                f"{float(row['percent']):.2f}%",
+                f"{float(row['percent_unseen']):.2f}%",
                 f"{float(row['divergence_unseen']):.4f}",
             )
             for row in sorted(rows, key=lambda r: (networks.index(r["network"]), -int(r["bytes"])))

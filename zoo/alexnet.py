@@ -1,6 +1,6 @@
 """AlexNet: five convolutions and three fully connected layers, the network that began all this.
 
-Of its 61 M weights 96 % are in the fully connected layers, 62 % in fc6 alone: pruned to about a
+Of its 61 M weights 96% are in the fully connected layers, 62% in fc6 alone: pruned to about a
 tenth each they give Deep Compression its 35x. `alexnet-caffe` is the network of those tables, the
 paper's as Caffe ships it: convolutions 2, 4 and 5 in two groups (the paper's two GPUs), local
 response normalization before pooling, inputs of 227 pixels. Caffe divides the sum of squares by

@@ -1,6 +1,6 @@
 """CapsNet: capsules with three iterations of dynamic routing, on MNIST.
 
-Of its 6.8 M weights 78 % are in the convolution that makes the primary capsules and 22 % in the
+Of its 6.8 M weights 78% are in the convolution that makes the primary capsules and 22% in the
 matrices by which each of 1152 capsules predicts the digits. Routing has no weights but much
 traffic: what is small here is not fast. The decoder (1.4 M) that reconstructs the image only
 helps training: it stands beside the network in zoo.networks.capsnet, and the row is without it.

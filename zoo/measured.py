@@ -1,4 +1,4 @@
-"""Sizes of compressed files that were measured: random weights, 90 % zeros, 5 bits, Huffman.
+"""Sizes of compressed files that were measured: random weights, 90% zeros, 5 bits, Huffman.
 
 The figures are a copy of those in benchmarks/results/zoo.csv, written with them.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from importlib import resources
 
-SETTING = "90 % zeros, 5 bits"
+SETTING = "90% zeros, 5 bits"
 
 
 def file_bytes() -> dict[str, int]:

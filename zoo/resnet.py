@@ -8,7 +8,7 @@ and each is followed by a BatchNorm, which an exporter likes to fold into shared
 - `resnetv2_50`: BatchNorm and ReLU before the convolutions. `resnet50_gn`: group normalisation,
   which does not depend on the batch and cannot be folded.
 - `seresnet50`, `senet154`: each block weighs its channels by two small fully connected layers,
-  10 % more weights that are multiplied once an image. timm writes them as 1x1 convolutions.
+  10% more weights that are multiplied once an image. timm writes them as 1x1 convolutions.
 
 Source: He et al. 2015, arXiv:1512.03385; He et al. 2016, arXiv:1603.05027; Zagoruyko & Komodakis
 2016, arXiv:1605.07146; Xie et al. 2016, arXiv:1611.05431; Hu et al. 2017, arXiv:1709.01507; Wu &

@@ -1,7 +1,7 @@
 """Spatial transformer network on MNIST: the network straightens the digit before it reads it.
 
 Of the paper's configurations for distorted digits this is ST-CNN with an affine map, on images of
-28 pixels (its rotated digits, R). 5 % of the weights look where to look, and each of them moves
+28 pixels (its rotated digits, R). 5% of the weights look where to look, and each of them moves
 every pixel: how far such a layer can be pruned is a question of its own. What a compiler must
 bring is a bilinear sampler (ONNX: GridSample).
 

@@ -1,6 +1,6 @@
 """VGG: very deep plain networks of 3x3 convolutions.
 
-Of VGG-16's 138 M weights, 124 M are in three fully connected layers that are pruned to 4 % and
+Of VGG-16's 138 M weights, 124 M are in three fully connected layers that are pruned to 4% and
 less: Deep Compression's largest gain (49x). `vgg16_bn` has a BatchNorm behind each convolution,
 which came after the paper.
 

@@ -1,6 +1,6 @@
 """Xception: Inception's idea taken to its end, all convolutions depthwise separable.
 
-Large for a network of its kind, and 99 % of its weights are in 1x1 convolutions and the last
+Large for a network of its kind, and 99% of its weights are in 1x1 convolutions and the last
 layer: it is pruned and shared like a stack of fully connected layers.
 
 Source: Chollet 2017, arXiv:1610.02357; the network is timm's port of Chollet's own (the other

@@ -2,7 +2,7 @@
 
     python -m benchmarks.micro.huffman
 
-The codes are those of 32 centroids, Gaussian; and the same with 90 % zeros. zstd is kept from
+The codes are those of 32 centroids, Gaussian; and the same with 90% zeros. zstd is kept from
 finding matches (a table of 64 places, matches of 7 bytes or more), which leaves its Huffman stage:
 its bytes show it. constriction has one categorical distribution, the true counts, for all symbols.
 Both write into memory of the same kind as ours. Writes `benchmarks/results/huffman.csv`; what the
@@ -41,7 +41,7 @@ def main() -> None:
         dense = _gaussian(count)
         rows += _rows("32 centroids", dense, {**_mixed(dense), **_constriction(dense)})
         sparse = np.where(np.random.default_rng(1).random(count) < 0.9, np.uint8(ZERO), dense)
-        rows += _rows("90 % zeros", sparse, {**_mixed(sparse), **_constriction(sparse)})
+        rows += _rows("90% zeros", sparse, {**_mixed(sparse), **_constriction(sparse)})
     results_file.write(NAME, rows)
     for row in rows:
         print("  ".join(f"{name}={value}" for name, value in row.items()))

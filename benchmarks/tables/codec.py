@@ -228,7 +228,7 @@ DATA: Mapping[str, Callable[[Path, Path], None]] = {
     "MiniLM-L6-v2, dense": _minilm,
     "EfficientNet-Lite0, dense": _efficientnet,
     "SqueezeNet, as Han et al. published it": _squeezenet,
-    "ResNet-18, 90 % zeros, 5 bits": _resnet,
+    "ResNet-18, 90% zeros, 5 bits": _resnet,
 }
 
 if __name__ == "__main__":

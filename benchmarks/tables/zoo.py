@@ -1,4 +1,4 @@
-"""Every row of the zoo at one setting: random weights, 90 % zeros, 5 bits, Huffman.
+"""Every row of the zoo at one setting: random weights, 90% zeros, 5 bits, Huffman.
 
     python -m benchmarks.tables.zoo [NAME …]
 

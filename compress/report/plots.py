@@ -64,7 +64,7 @@ def accuracy(report: Report) -> str:
             _series(axes, part, rows, 0.4 * (index - (len(shown) - 1) / 2))
         axes.set_yticks(range(len(rows)), [_short(step.name) for step in rows])
         axes.locator_params(axis="x", nbins=4)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
         axes.grid(visible=True, axis="x")
         told = "; ".join(f"{step.name}: {_figures(step)}" for step in rows)
         return _svg(figure, "accuracy", f"{report.accuracy.metric} after each step", told)

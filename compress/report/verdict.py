@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Level = Literal["kept", "lost", "unmeasured", "ruined"]
 
 _ERRORS = 2.0  # standard errors: 19 of 20 differences by chance are smaller
-# Of what is changed without any training after it: at 90 % zeros networks of ImageNet guess; at 5
+# Of what is changed without any training after it: at 90% zeros networks of ImageNet guess; at 5
 # bits MiniLM lost 0.3 points, SqueezeNet 15, EfficientNet-Lite0 32.
 _RUINS_ZEROS, _HARMS_ZEROS = 0.5, 0.3
 _RUINS_VALUES, _HARMS_VALUES = 16, 32
@@ -116,7 +116,7 @@ def _unmeasured(report: Report) -> Verdict:
     done = " and ".join(
         text
         for text, is_so in (
-            (f"{100 * zeros:.0f} % of the weights are zero", zeros > _HARMS_ZEROS),
+            (f"{100 * zeros:.0f}% of the weights are zero", zeros > _HARMS_ZEROS),
             (f"layers have {values} values or fewer", values <= _HARMS_VALUES),
         )
         if is_so

@@ -32,18 +32,18 @@ def percent(value: float) -> str:
     """Return a fraction in percent with two digits: one sample in 10,000 shows.
 
     >>> percent(0.9836)
-    '98.36 %'
+    '98.36%'
     """
-    return f"{100 * value:.2f} %"
+    return f"{100 * value:.2f}%"
 
 
 def share(value: float) -> str:
     """Return a part of a whole in percent, for parts that are looked at side by side.
 
     >>> share(0.312)
-    '31.2 %'
+    '31.2%'
     """
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}%"
 
 
 def points(before: float, after: float) -> str:

@@ -185,7 +185,7 @@ def test_the_smallest_form_is_taken():
 
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
 def test_codes_take_their_entropy(width):
-    """Five-bit codes of uneven frequency cost no more than 3 % above their entropy."""
+    """Five-bit codes of uneven frequency cost no more than 3% above their entropy."""
     rng = np.random.default_rng(0)
     p = np.exp(-0.5 * np.linspace(-2.5, 2.5, 32) ** 2)
     book = np.sort(rng.choice(200, 32, replace=False)).astype(f"<u{width}")

@@ -27,7 +27,7 @@ def test_every_row_is_listed() -> None:
     printed = compress("zoo")
     assert all(f"{entry.name} " in printed.out for entry in registry.entries())
     assert printed.err == (
-        f"{len(found)} rows; file: compressed at 90 % zeros, 5 bits, random weights\n"
+        f"{len(found)} rows; file: compressed at 90% zeros, 5 bits, random weights\n"
         "tasks that compress run trains on: digits, mnist, imagefolder\n"
     )
 

@@ -56,7 +56,7 @@ def test_a_network_with_published_weights(tmp_path: Path) -> None:
     words = ["--model", MODEL, "--task", "imagefolder", "--data", root, "--quantize", "8bit"]
     report = compress("run", *words, "--out", tmp_path / "out", "--json").json()
     assert report["accuracy"]["n"] == 40
-    assert report["accuracy"]["dense"] >= 0.8  # 87.6 % on all classes
+    assert report["accuracy"]["dense"] >= 0.8  # 87.6% on all classes
     assert report["accuracy"]["compressed"] >= report["accuracy"]["dense"] - 0.1
     assert report["parity"]["max_rel"] <= 1e-4
     held = compress("inspect", tmp_path / "out" / f"{MODEL}.safetensors", "--json").json()

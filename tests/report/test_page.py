@@ -99,7 +99,7 @@ def test_lenet_says_what_it_gained(lenet):
     for figure in (
         "40.4x smaller",
         "1,066,440 B fp32, 26,412 B compressed",
-        "98.36 % dense → to 98.43 %",
+        "98.36% dense → to 98.43%",
         "+0.07 points, 10,000 samples",
         "Weights only, the paper\N{RIGHT SINGLE QUOTATION MARK}s accounting 48.3x",
         "share 25.9 KiB 26,530 B 40.2x",

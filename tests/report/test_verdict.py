@@ -77,7 +77,7 @@ def test_pruned_without_training_is_almost_surely_ruined(resnet50):
         assert judged.level == "ruined"
         assert judged.drop_points is None
         assert judged.words == (
-            "not measured, and almost surely ruined: without training, 90 % of the weights are "
+            "not measured, and almost surely ruined: without training, 90% of the weights are "
             "zero and layers have 32 values or fewer"
         )
         assert "--task imagefolder --data DIR" in judged.command

@@ -1,4 +1,4 @@
-"""Every row goes through the whole pipeline: random weights, 90 % zeros, 5 bits."""
+"""Every row goes through the whole pipeline: random weights, 90% zeros, 5 bits."""
 
 from __future__ import annotations
 

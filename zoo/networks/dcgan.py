@@ -2,7 +2,7 @@
 
 No pooling and no hidden fully connected layers: strides shrink, fractional strides grow, and a
 BatchNorm stands behind every layer but the generator's last and the discriminator's first. The
-generator is deployed; of its weights 69 % are in the first transposed convolution.
+generator is deployed; of its weights 69% are in the first transposed convolution.
 
 Source: Radford et al. 2015, arXiv:1511.06434, sections 3 and 4, figure 1; the game is Goodfellow
 et al. 2014, arXiv:1406.2661, section 3.

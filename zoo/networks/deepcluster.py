@@ -3,7 +3,7 @@
 In turns, k-means groups the features of all images, and the network learns to tell the groups.
 It sees edges only: a fixed Sobel filter stands in front and removes colour. The head that names
 the clusters is thrown away after every turn, so what is deployed ends with the 4096 features; of
-its 58 million weights 94 % are in two fully connected layers.
+its 58 million weights 94% are in two fully connected layers.
 
 Source: Caron et al. 2018, arXiv:1807.05520, section 3.
 """

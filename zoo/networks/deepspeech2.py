@@ -1,7 +1,7 @@
 """Deep Speech 2: convolutions over time and frequency, seven bidirectional GRUs, letters by CTC.
 
 Trained end to end, without phonemes or alignments: CTC sums over all the ways to stretch a text
-over the frames. A BatchNorm over batch and time stands behind each recurrent layer. 97 % of the
+over the frames. A BatchNorm over batch and time stands behind each recurrent layer. 97% of the
 weights are the GRUs', whose matrices run once for each frame: the work is in reading weights, so
 a smaller file is a faster network here.
 

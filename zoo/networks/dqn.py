@@ -1,7 +1,7 @@
 """The deep Q-network: from four frames of an Atari game to the value of every action at once.
 
 Earlier value networks took the action as an input and ran once for each; here each action has an
-output of its own, so one pass is enough to act. Of the 680,770 weights 98 % are in the one fully
+output of its own, so one pass is enough to act. Of the 680,770 weights 98% are in the one fully
 connected layer behind the convolutions, which is where pruning gains.
 
 Source: Mnih et al. 2013, arXiv:1312.5602, sections 4 and 4.1.

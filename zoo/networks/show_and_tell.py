@@ -2,7 +2,7 @@
 
 The picture's vector enters the LSTM once, as if it were the word before the first. Trained
 is the likelihood of the right caption. Of the 20.5 million weights 12 million are in the word
-embeddings and the output layer; GoogLeNet, which does 90 % of the work, has 6 million.
+embeddings and the output layer; GoogLeNet, which does 90% of the work, has 6 million.
 
 Source: Vinyals et al. 2014, arXiv:1411.4555, section 3.
 """
