@@ -133,7 +133,8 @@ class Archive:
     def file(self, name: str) -> bytes | None:
         """Return what a file that goes with the model holds; None where there is no such file."""
         stream, streams = f"{_FILE}{name}", self.container.streams
-        return texts.decode(streams, stream) if stream in streams else None
+        version = self.container.metadata["format"]
+        return texts.decode(streams, stream, version) if stream in streams else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +199,11 @@ def write(
     written |= {f"{_FILE}{name}": data for name, data in (attached or {}).items()}
     for name, data in written.items():
         streams[name] = texts.encode(data)
-        _require_readable(path, len(data), texts.limit(len(streams[name])))
+        _require_readable(path, len(data), texts.limit(len(streams[name]), container.VERSION))
+    is_large = any(len(data) > texts.PLAIN_BYTES for data in written.values())
     n_files = 0 if source is None else source.n_bytes
     _require_readable(path, max(n_decoded, n_files), _limit(sum(map(len, streams.values()))))
-    container.write(path, metadata, streams, over=over, check=check)
+    container.write(path, metadata, streams, over=over, check=check, is_large=is_large)
 
 
 def _coded(onnx_model: ModelProto, coder: Coder, source: Source | None) -> Iterator[_Packed]:

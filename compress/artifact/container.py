@@ -18,7 +18,7 @@ from compress.artifact.safetensors_file import Entry, lay_out
 from compress.errors import DataError, FormatError
 
 VERSION = 4  # of the format: the newest that is read
-_PLAIN, _IN_PIECES = 3, 4  # what is written: as old as may be, so that older readers read it
+_PLAIN, _NEWEST = 3, 4  # what is written: as old as may be, so that older readers read it
 SOURCE = "source"  # the stream that came with format 4
 _KEY = "compress"  # the one metadata entry: its order in the file cannot vary
 _MAX_METADATA = 1 << 20  # bytes of JSON
@@ -45,6 +45,7 @@ def write(
     *,
     over: files.Over = files.anything,
     check: Callable[[Path], None] | None = None,
+    is_large: bool = False,
 ) -> None:
     """Write streams and metadata to `path`, whole or not at all; same input, same bytes.
 
@@ -54,6 +55,7 @@ def write(
         streams: by tensor name.
         over: whether a file that is there may give way.
         check: is given the file before it appears, under another name; what it raises ends it.
+        is_large: a stream decodes to more than formats before 4 allow.
 
     Raises:
         FormatError: when the metadata are too large or have no JSON.
@@ -61,7 +63,7 @@ def write(
     """
     facts = {key: value for key, value in metadata.items() if key != "sha256"}
     arrays = {name: np.frombuffer(data, np.uint8) for name, data in streams.items()}
-    version = _IN_PIECES if SOURCE in streams else _PLAIN
+    version = _NEWEST if is_large or SOURCE in streams else _PLAIN
     try:
         text = _json({**facts, "format": version})[:-1]
         text = f'{text},"sha256":"{_digest(text, arrays)}"}}'

@@ -142,10 +142,10 @@ def read_graph(streams: Streams, version: int) -> tuple[ModelProto, memoryview, 
     from google.protobuf.message import DecodeError
     from onnx import ModelProto
 
-    text = memoryview(texts.decode(streams, GRAPH))
+    text = memoryview(texts.decode(streams, GRAPH, version))
     told, n_bytes = None, len(text)
     if SOURCE in streams:
-        told = Cursor(texts.decode(streams, SOURCE), version)
+        told = Cursor(texts.decode(streams, SOURCE, version), version)
         told.require(4)
         n_bytes = told.varint()
         if n_bytes > len(text):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compress import limits
 from compress.artifact import model, pieces, safetensors_file, wire
 from compress.artifact.beside import OWN, SourceFile, open_file, where
 from compress.artifact.model import Layout
@@ -33,6 +34,9 @@ WEIGHTS = "safetensors"  # the producer's name of a model that stands for a file
 _MAX_MODEL = (1 << 31) - 1  # bytes of an ONNX file: protobuf's own limit
 _ZEROS = bytes(256)  # so many in a row, or more, are not written out
 _MIB = 1 << 20
+# Memory as a multiple: of a model's file while it is parsed, and of what is no tensors' data (here
+# numbers of one byte take eight) while it is coded and proved.
+_PARSE, _CODE = 2, 8
 
 # ONNX's type, and safetensors' name of it; raw bytes agree.
 TYPES = {
@@ -171,6 +175,7 @@ def _read_onnx(file: SourceFile) -> Source:
             f"{file.path} has {n_bytes / _MIB:.0f} MiB, and an ONNX file ends at 2048 MiB; save it "
             "with its weights in a file beside it (external data)"
         )
+    limits.require_memory(f"reading {file.path}", _PARSE * n_bytes)
     try:
         parsed = ModelProto.FromString(file.data[:])
     except (DecodeError, ValueError) as error:
@@ -187,14 +192,17 @@ def _read_onnx(file: SourceFile) -> Source:
             rest += 0 if layout is not None and layout.n_bytes == length else length
         elif layout is not None:
             rest -= tensor.ByteSize()
-    if rest > MAX_BYTES:
+    same = not beside and parsed.ByteSize() == n_bytes
+    same = same and file.holds(0, parsed.SerializeToString())
+    # Where the file has other bytes than the model gives, both are kept.
+    if rest * (1 if same else 2) > MAX_BYTES:
         raise DataError(
             _too_much(
                 file.path, f"in nodes, attributes and names, not tensors: {rest / _MIB:.1f} MiB"
             )
         )
-    same = not beside and parsed.ByteSize() == n_bytes
-    return Source(parsed, files, same and file.holds(0, parsed.SerializeToString()))
+    limits.require_memory(f"packing {file.path}", _CODE * rest)
+    return Source(parsed, files, same)
 
 
 def _read_weights(file: SourceFile) -> Source:

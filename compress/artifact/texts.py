@@ -8,7 +8,8 @@ from typing import Any
 from compress.artifact.container import Streams
 from compress.errors import FormatError
 
-MAX_BYTES = 1 << 28  # of what is decoded
+MAX_BYTES = 1 << 29  # of what is decoded
+PLAIN_BYTES = 1 << 28  # before format 4
 # So many bytes, and so many times the stream. Real graphs shrink 30 to 60 times.
 _FREE_BYTES, _EXPANSION = 1 << 20, 1 << 8
 
@@ -19,9 +20,10 @@ LZMA: dict[str, Any] = {
 }
 
 
-def limit(n_bytes: int) -> int:
-    """Return how many bytes a stream of so many may decode to."""
-    return min(_FREE_BYTES + _EXPANSION * n_bytes, MAX_BYTES)
+def limit(n_bytes: int, version: int) -> int:
+    """Return how many bytes a stream of so many may decode to, in a format of this version."""
+    most = MAX_BYTES if version >= 4 else PLAIN_BYTES
+    return min(_FREE_BYTES + _EXPANSION * n_bytes, most)
 
 
 def encode(data: bytes) -> bytes:
@@ -29,7 +31,7 @@ def encode(data: bytes) -> bytes:
     return lzma.compress(data, **LZMA)
 
 
-def decode(streams: Streams, name: str) -> bytes:
+def decode(streams: Streams, name: str, version: int) -> bytes:
     """Return what a stream holds; one that is missing is damaged.
 
     Raises:
@@ -38,7 +40,7 @@ def decode(streams: Streams, name: str) -> bytes:
     coded = streams[name].data if name in streams else b""
     decoder = lzma.LZMADecompressor(**LZMA)
     try:
-        data = decoder.decompress(coded, limit(len(coded)))
+        data = decoder.decompress(coded, limit(len(coded), version))
     except lzma.LZMAError as error:
         raise FormatError(f"the {name} is damaged: {error}") from error
     if not decoder.eof or decoder.unused_data:

@@ -61,7 +61,7 @@ def read(data: bytes, *, check: bool = True) -> tuple[dict, onnx.ModelProto]:
     streams, facts = container(data, check=check)
     if facts["format"] > 1:
         for name in [name for name in streams if name.startswith("file:")]:
-            lzma_decode(streams.pop(name))
+            lzma_decode(streams.pop(name), facts["format"])
     return facts, model(streams, len(data), facts["format"])[0]
 
 
@@ -140,11 +140,11 @@ def once(pairs):
 
 
 def model(streams, file_size, version):
-    graph = lzma_decode(streams.pop("graph", b""))
+    graph = lzma_decode(streams.pop("graph", b""), version)
     told, n_graph = None, len(graph)
     if "source" in streams:
         must(version > 3, "files came with format 4")
-        told = Bytes(lzma_decode(streams.pop("source")), version)
+        told = Bytes(lzma_decode(streams.pop("source"), version), version)
         n_graph = told.number()
         must(n_graph <= len(graph), "graph cut short")
     proto = onnx.ModelProto.FromString(graph[:n_graph])
@@ -181,8 +181,8 @@ def model(streams, file_size, version):
     return proto, packed
 
 
-def lzma_decode(stream):
-    limit = min((1 << 20) + 256 * len(stream), 1 << 28)
+def lzma_decode(stream, version):
+    limit = min((1 << 20) + 256 * len(stream), 1 << (29 if version > 3 else 28))
     decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     decoder.decompress(bytes([4, 0, 0, 16, 0]) + b"\xff" * 8, 0)
     data = decoder.decompress(stream, limit)

@@ -152,7 +152,7 @@ def test_a_graph_that_is_not_all_there(tmp_path):
 
 def test_files_came_with_format_4(tmp_path, monkeypatch):
     graph = small_model().SerializeToString()
-    monkeypatch.setattr(container, "_IN_PIECES", 3)
+    monkeypatch.setattr(container, "_NEWEST", 3)
     path = in_pieces(tmp_path / "p", varint(len(graph)) + told(("", [])), graph)
     with pytest.raises(FormatError, match="came with format 4"):
         archive.read(path)

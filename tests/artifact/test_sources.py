@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from compress.artifact import archive, convert, model, sources, texts
+from compress.artifact import archive, container, convert, model, sources, texts
 from compress.artifact.texts import MAX_BYTES
 from compress.errors import DataError, OutputError
 from tests.artifact import reader
@@ -284,6 +284,21 @@ def test_too_much_that_is_no_tensor_is_told_at_once(tmp_path, monkeypatch):
         convert.pack(path, tmp_path / "out")
 
 
+def test_a_large_graph_is_what_format_4_is_for(tmp_path, monkeypatch):
+    path = tmp_path / "m.onnx"
+    forest = ModelProto(doc_string="".join(map(str, range(1000))))
+    forest.graph.name = "forest"
+    path.write_bytes(forest.SerializeToString())
+    for most, version in ((1 << 20, 3), (1000, 4)):
+        monkeypatch.setattr(texts, "PLAIN_BYTES", most)
+        found = there_and_back(path, tmp_path)
+        assert found.container.metadata["format"] == version
+        assert found.assembly is None
+    monkeypatch.setattr(container, "_NEWEST", 3)
+    with pytest.raises(DataError, match="cut short, too large"):
+        convert.pack(path, tmp_path / "out")
+
+
 def test_an_onnx_file_above_protobuf_s_limit_is_told_at_once(tmp_path):
     with (tmp_path / "m.onnx").open("wb") as file:
         file.truncate((1 << 31) + 5)  # takes no room on the disk
@@ -293,15 +308,16 @@ def test_an_onnx_file_above_protobuf_s_limit_is_told_at_once(tmp_path):
 
 @pytest.mark.slow  # 20 s, 3 GiB on the disk where it has no holes
 def test_data_of_more_than_two_gib_come_back(tmp_path):
-    """Three tensors of one file with holes, of 2.2 GiB."""
-    size, count = 750 << 20, 3
+    """Nine tensors of one file with holes, of 2.2 GiB."""
+    size, count = 250 << 20, 9
+    noise = np.random.default_rng(0).bytes(100_000)  # what is all alike is refused
     onnx_model = ModelProto(ir_version=10)
     with (tmp_path / "w").open("wb") as file:
         for number in range(count):
             tensor = onnx_model.graph.initializer.add(name=f"{number}", data_type=2, dims=[size])
             model.refer(tensor, "w", number * size, size)
             file.seek(number * size + 5)
-            file.write(bytes([number + 1]) * 99)
+            file.write(noise)
         file.truncate(count * size)
     (tmp_path / "m.onnx").write_bytes(onnx_model.SerializeToString())
     convert.pack(tmp_path / "m.onnx", tmp_path / "p.safetensors")
@@ -310,6 +326,8 @@ def test_data_of_more_than_two_gib_come_back(tmp_path):
     assert [path.stat().st_size for path in paths] == [
         (tmp_path / name).stat().st_size for name in ("m.onnx", "w")
     ]
+    for path in (*paths, tmp_path / "w"):
+        path.unlink()
 
 
 def weights_file(path, header, body, pad=b""):

@@ -153,7 +153,7 @@ def _archives() -> list[bytes]:
         archive.write(path, ModelProto.FromString(one.SerializeToString()), {}, coder=coder)
         found.append(b"\0" + path.read_bytes())
         streams = container.open_file(path).streams
-        graph, small = texts.decode(streams, "graph"), streams["small"].tobytes()
+        graph, small = texts.decode(streams, "graph", 3), streams["small"].tobytes()
         found += [flags + _part(graph) + _part(small) for flags in (b"\1", b"\3")]
         if len(one.graph.initializer) == 1:  # the same in a stream of its own
             found.append(b"\3" + _part(graph) + _part(b"") + b"\0" + _part(small))
