@@ -6,9 +6,10 @@ import filecmp
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from compress import files
 from compress.artifact import archive, container, model, restore, sources
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PROTOBUF_LIMIT = (1 << 31) - (1 << 29)  # bytes of data; a larger model keeps it beside the file
 _ALIGNMENT = 4096  # of data beside the file
+_UNPACKED = "user.compress.unpacked"  # the attribute of a file that holds its SHA-256
 _STEP = 1 << 20  # bytes that are read at a time
 _NAME_DIGITS = 16  # of a digest, in the name of such a file
 
@@ -82,7 +84,8 @@ def unpack(source: Path, target: Path | None = None, *, force: bool = False) -> 
         source: a compressed file.
         target: by default, `unpacked` of `source` with the ending that fits what it holds. Files
             that stood beside the model get their own names beside it.
-        force: let files that are there give way, even if their bytes are others.
+        force: let any files that are there give way, and not those alone that have the same bytes
+            or were unpacked before and are unaltered.
 
     Raises:
         FormatError: when `source` is not a compressed file.
@@ -171,7 +174,7 @@ def _write_all(
     A model that gives way to another goes before its data do: whatever ends the process, a model
     never stands beside the data of another one.
     """
-    over = files.anything if force else files.nothing
+    over = files.anything if force else _is_own
     order = [*range(1, len(paths)), 0]
     lock = Lock()
     with files.writing_all(*(files.Target(path=paths[i], over=over) for i in order)) as opened:
@@ -183,17 +186,35 @@ def _write_all(
                 streams[file].write(data)
 
         put_all(put)
-        others = False
+        replaced = set[int]()
         for index, stream in streams.items():
             stream.flush()
-            written = Path(stream.name)
-            expected = told[index].sha256
-            if expected is not None and _sha256(written) != expected:
-                raise FormatError(f"what is packed of {paths[index]} does not have its SHA-256")
-            if index and force and paths[index].exists():
-                others |= not filecmp.cmp(paths[index], written, shallow=False)
-        if others:
+            path, written, expected = paths[index], Path(stream.name), told[index].sha256
+            digest = _sha256(written)
+            if expected is not None and digest != expected:
+                raise FormatError(f"what is packed of {path} does not have its SHA-256")
+            _mark(stream, digest)
+            if path.exists() and not filecmp.cmp(path, written, shallow=False):
+                replaced.add(index)
+        if replaced - {0} and all(over(paths[index]) for index in replaced):
             paths[0].unlink(missing_ok=True)
+
+
+def _mark(stream: IO[bytes], digest: bytes) -> None:
+    """Note in a file's attributes that it was unpacked, where its system keeps such."""
+    if hasattr(os, "setxattr"):
+        with suppress(OSError):
+            os.setxattr(stream.fileno(), _UNPACKED, digest)
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file was unpacked before and is as it was then."""
+    if not hasattr(os, "getxattr"):
+        return False
+    try:
+        return os.getxattr(path, _UNPACKED) == _sha256(path)
+    except OSError:
+        return False
 
 
 def _sha256(path: Path) -> bytes:

@@ -217,3 +217,19 @@ def test_packing_leaves_out_no_type(tmp_path):
     assert found.tobytes() == array.tobytes()
     restored = onnx.load(convert.unpack(tmp_path / "a.safetensors", tmp_path / "b.onnx"))
     np.testing.assert_array_equal(numpy_helper.to_array(restored.graph.initializer[0]), array)
+
+
+def test_what_was_unpacked_before_gives_way_until_it_is_altered(source, tmp_path):
+    packed, target = tmp_path / "p.safetensors", tmp_path / "out.onnx"
+    for scale in (1, 2):
+        source.write_bytes(plain_model(np.full((9, 9), scale, np.float32)).SerializeToString())
+        convert.pack(source, packed)
+        convert.unpack(packed, target)
+        assert target.read_bytes() == source.read_bytes()
+        if not convert._is_own(target):
+            pytest.skip("this file system keeps no attributes")
+    target.write_bytes(b"altered" + source.read_bytes())
+    source.write_bytes(plain_model(np.zeros((9, 9), np.float32)).SerializeToString())
+    convert.pack(source, packed)
+    with pytest.raises(OutputError, match="another file"):
+        convert.unpack(packed, target)
