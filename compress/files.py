@@ -100,7 +100,9 @@ def writing(path: Path, *, mode: int = 0o666, over: Over = anything) -> Iterator
 def writing_all(*targets: Target) -> Iterator[tuple[IO[bytes], ...]]:
     """Open a temporary file for each target; on a clean exit all get their names, or none does.
 
-    All are whole on the disk before the first gets its name, and they get them in this order.
+    All are whole on the disk before the first gets its name, and they get them in this order. Where
+    one before the last takes the place of other bytes, what has the last one's name goes before
+    that: the last is what refers to the others, and never stands beside those of another one.
 
     Raises:
         OutputError: as `writing` does; those that have their names by then are taken back.
@@ -112,9 +114,12 @@ def writing_all(*targets: Target) -> Iterator[tuple[IO[bytes], ...]]:
             part.finish()
         named: list[_Part] = []
         try:
-            for part in parts:
-                if len(parts) > 1:
+            if len(parts) > 1:
+                for part in parts:
                     part.keep_old()
+                if any([part.replaces() for part in parts][:-1]) and parts[-1].give_way():
+                    named.append(parts[-1])
+            for part in parts:
                 if part.name():
                     named.append(part)
         except BaseException:
@@ -177,6 +182,22 @@ class _Part:
             if self.place.exists():
                 self._old = _unused(self.place.parent)
                 _link_or_copy(self.place, self._old)
+
+    def replaces(self) -> bool:
+        """Return whether other bytes are there, which give way; raise where they do not."""
+        with _telling(self._target.path):
+            if not self.place.exists() or filecmp.cmp(self._path, self.place, shallow=False):
+                return False
+            _require_way(self._target.path, self.place, self._target.over)
+            return True
+
+    def give_way(self) -> bool:
+        """Remove the file that is there, which `take_back` brings back; False where none is."""
+        with _telling(self._target.path):
+            if self._old is None:
+                return False
+            self.place.unlink(missing_ok=True)
+            return True
 
     def name(self) -> bool:
         """Give the file its name; False where the very same bytes are there already."""

@@ -127,6 +127,31 @@ def test_files_appear_together_or_not_at_all(tmp_path, late, old):
     assert names(tmp_path) == [paths[1 - late].name] * (old is not None)
 
 
+def test_the_last_of_several_gives_way_first_and_comes_back_after_a_failure(tmp_path, monkeypatch):
+    """The disk fails when the first gets its name."""
+    paths = [tmp_path / "data", tmp_path / "model"]
+    for path in paths:
+        path.write_bytes(b"old")
+    replace, there = Path.replace, []
+
+    def failing(self, target):
+        there.append(names(tmp_path))
+        if len(there) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with (
+        pytest.raises(OutputError, match="Input/output error"),
+        writing_all(*(Target(path=path) for path in paths)) as streams,
+    ):
+        for stream in streams:
+            stream.write(b"new")
+    assert "model" not in there[0]
+    assert [path.read_bytes() for path in paths] == [b"old", b"old"]
+    assert names(tmp_path) == ["data", "model"]
+
+
 def test_a_guard_looks_before_the_work(tmp_path):
     source, other = tmp_path / "source", tmp_path / "other"
     source.write_bytes(b"source")

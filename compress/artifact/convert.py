@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -169,11 +168,7 @@ def _write_all(
     *,
     force: bool,
 ) -> None:
-    """Write all files before one of them gets its name, the model last.
-
-    A model that gives way to another goes before its data do: whatever ends the process, a model
-    never stands beside the data of another one.
-    """
+    """Write all files before one of them gets its name, the model last."""
     over = files.anything if force else _is_own
     order = [*range(1, len(paths)), 0]
     lock = Lock()
@@ -186,18 +181,12 @@ def _write_all(
                 streams[file].write(data)
 
         put_all(put)
-        replaced = set[int]()
         for index, stream in streams.items():
             stream.flush()
-            path, written, expected = paths[index], Path(stream.name), told[index].sha256
-            digest = _sha256(written)
+            expected, digest = told[index].sha256, _sha256(Path(stream.name))
             if expected is not None and digest != expected:
-                raise FormatError(f"what is packed of {path} does not have its SHA-256")
+                raise FormatError(f"what is packed of {paths[index]} does not have its SHA-256")
             _mark(stream, digest)
-            if path.exists() and not filecmp.cmp(path, written, shallow=False):
-                replaced.add(index)
-        if replaced - {0} and all(over(paths[index]) for index in replaced):
-            paths[0].unlink(missing_ok=True)
 
 
 def _mark(stream: IO[bytes], digest: bytes) -> None:

@@ -250,6 +250,19 @@ def test_an_old_model_never_stands_beside_new_data(external, tmp_path, monkeypat
     assert (out / "model.onnx").read_bytes() == external.read_bytes()
 
 
+def test_links_stay_where_forced_files_replace_what_they_point_to(external, tmp_path):
+    packed, out, kept = tmp_path / "p.safetensors", tmp_path / "out", tmp_path / "kept"
+    convert.pack(external, packed)
+    for folder in (out, kept):
+        folder.mkdir()
+    for name in ("model.onnx", "weights.bin"):
+        (kept / name).write_bytes(b"old")
+        (out / name).symlink_to(kept / name)
+    convert.unpack(packed, out / "model.onnx", force=True)
+    assert (out / "model.onnx").is_symlink()
+    assert (out / "model.onnx").read_bytes() == external.read_bytes()
+
+
 def test_what_would_not_come_back_is_not_written(external, tmp_path, monkeypatch):
     """A decoder that errs stands for any fault."""
     decode = archive._decode_one
