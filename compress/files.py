@@ -121,7 +121,7 @@ def writing_all(*targets: Target) -> Iterator[tuple[IO[bytes], ...]]:
                     named.append(parts[-1])
             for part in parts:
                 if part.name():
-                    named.append(part)
+                    named.append(part)  # noqa: PERF401 (what is named is known when one fails)
         except BaseException:
             for part in reversed(named):
                 part.take_back()

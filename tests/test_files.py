@@ -141,7 +141,7 @@ def test_the_last_of_several_gives_way_first_and_comes_back_after_a_failure(tmp_
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
-    with (
+    with (  # noqa: PT012
         pytest.raises(OutputError, match="Input/output error"),
         writing_all(*(Target(path=path) for path in paths)) as streams,
     ):
