@@ -76,6 +76,12 @@ def where(files: list[SourceFile], tensor: TensorProto) -> tuple[int, int, int]:
         names = [file.name for file in files]
         index = names.index(name) if name in names else len(files)
         if index == len(files):
+            if name == own.name:
+                raise DataError(f"{what} lie in the model file itself")
+            if name.casefold() in {other.casefold() for other in names}:
+                raise DataError(
+                    f"{what} lie in {name!r}, which other systems take for another name"
+                )
             path = own.parent / name
             if not path.is_file():
                 raise DataError(f"{what} lie in {path}, which is not there or no file")

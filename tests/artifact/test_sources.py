@@ -163,6 +163,7 @@ def referring(path, **facts):
         ({"location": "a/../../w"}, "not in a file below its folder"),
         ({"location": "a\\w"}, "not in a file below its folder"),
         ({"location": "w\0"}, "not in a file below its folder"),
+        ({"location": "m.onnx", "length": "5"}, "lie in the model file itself"),
         ({"location": "none"}, "is not there or no file"),
         ({"location": "folder"}, "is not there or no file"),
         ({"location": "pipe"}, "is not there or no file"),
@@ -181,6 +182,17 @@ def test_data_that_lie_elsewhere_are_refused(tmp_path, facts, what):
     with pytest.raises(DataError, match=what):
         convert.pack(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_names_that_some_systems_take_for_one_are_refused_when_packed(tmp_path):
+    onnx_model = ModelProto.FromString(referring(tmp_path / "m.onnx", location="w").read_bytes())
+    onnx_model.graph.initializer.add().CopyFrom(onnx_model.graph.initializer[0])
+    onnx_model.graph.initializer[1].external_data[0].value = "W"
+    (tmp_path / "m.onnx").write_bytes(onnx_model.SerializeToString())
+    for name in "wW":
+        (tmp_path / name).write_bytes(bytes(160))
+    with pytest.raises(DataError, match="lie in 'W', which other systems take for another name"):
+        convert.pack(tmp_path / "m.onnx", tmp_path / "out")
 
 
 def test_a_length_that_is_not_told_is_the_tensor_s(tmp_path):
