@@ -78,6 +78,11 @@ def least() -> int:
     return _EVERY * _LEAST
 
 
+def in_all(used: int) -> int:
+    """Return how many samples it takes for steps to use so many, and others to be held apart."""
+    return max(-(-used * _EVERY // (_EVERY - 1)), least()) if used else 0
+
+
 @torch.inference_mode()
 def _outputs(model: nn.Module, batch: tuple[Tensor, ...]) -> list[Tensor]:
     found = tree_leaves(model.eval()(*batch))

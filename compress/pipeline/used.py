@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from compress import recipe as recipes
+from compress.passes.apart import in_all
 from compress.pipeline.dense import Source
 from compress.pipeline.subject import Data, Subject
 from compress.recipe import Recipe
@@ -74,7 +75,7 @@ def calibration(recipe: Recipe, data: Data) -> Order | None:
     settings = recipe.budget
     if settings is None or data.train is None:
         return None
-    wanted = max(settings.samples, settings.compensated, settings.corrected)
+    wanted = max(settings.samples, in_all(max(settings.compensated, settings.corrected)))
     return permutation(len(data.train), recipe.seed)[:wanted]
 
 

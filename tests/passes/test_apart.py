@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.passes.apart import held_apart, least
+from compress.passes.apart import held_apart, in_all, least
 from compress.passes.budget import share_to_size
 from compress.passes.settings import BudgetSettings
 
@@ -55,6 +55,15 @@ def test_every_fifth_sample_is_held_apart():
     assert apart.samples[0].tolist() == [4, 9, 14, 19, 24]
     assert apart.samples[1].tolist() == [40, 90, 140, 190, 240]
     assert sorted([*seen[0].tolist(), *apart.samples[0].tolist()]) == list(range(25))
+
+
+@pytest.mark.parametrize("used", [1, 16, 17, 200])
+def test_samples_in_all_leave_as_many_as_steps_use(used):
+    samples = torch.zeros(in_all(used), 1)
+    divided = held_apart(nn.Linear(1, 1), samples, scores=False)
+    assert divided is not None
+    assert len(divided[0][0]) >= used
+    assert in_all(0) == 0
 
 
 @pytest.mark.parametrize("n", [1, least() - 1])
