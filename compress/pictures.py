@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from compress.errors import DataError
 
@@ -142,4 +142,6 @@ def _name(image: Image.Image) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):  # its words name an object of Python
+        return "Pillow knows no format that begins like it"
     return " ".join(str(error).split()) or type(error).__name__

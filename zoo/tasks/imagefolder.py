@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from typing_extensions import assert_never
 
 from zoo.errors import ZooError
@@ -310,6 +310,10 @@ def _decode(path: Path) -> Image.Image:
                 image.load()
                 image.filename = str(path)
                 return image
+    except UnidentifiedImageError as error:  # its words name an object of Python
+        raise ZooError(
+            f"{path} is not a readable image: Pillow knows no format that begins like it"
+        ) from error
     except Exception as error:  # Pillow's decoders raise what they like
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ZooError(f"{path} is not a readable image: {reason}") from error

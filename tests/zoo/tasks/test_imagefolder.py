@@ -153,7 +153,7 @@ def test_file_that_is_no_image(tmp_path: Path) -> None:
         (tmp_path / "val/ant/00.png").write_bytes(data)
         samples = TASK.load("test", tmp_path)
         assert samples is not None
-        with pytest.raises(ZooError, match=r"00\.png is not a readable image"):
+        with pytest.raises(ZooError, match=r"00\.png is not a readable image: [^\n<]+$"):
             samples.images([0])
 
 
