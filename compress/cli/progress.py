@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from compress.pipeline.notify import Training
 
-_EVERY = 10.0  # seconds, at least, from one epoch's line to the next
+_EVERY = 10.0  # seconds, at least, from one epoch's line or note to the next
 _SURE = 2.0  # seconds of steps, after which the end of a training can be told
 _SHORT = 60.0  # seconds: of a training that ends sooner no end is told
 _DAY = 24 * 3600
@@ -50,6 +50,7 @@ class Progress:
         self._bars: Any = None
         self._pace: _Pace | None = None
         self._name = ""  # of the stage, also when it is over
+        self._noted = 0.0  # when there was a note last
 
     @property
     def has_begun(self) -> bool:
@@ -73,6 +74,14 @@ class Progress:
             self._bars.update(self._bar, completed=done, total=total, figures="  ".join(words))
         elif self._pace is not None and not done * self._pace.epochs % total:
             self._epoch(self._pace, words)
+
+    def note(self, words: str, *, often: bool = False) -> None:
+        """Say what a stage is at; what comes often stands beside the bar, or in a line at times."""
+        if often and self._bars is not None:
+            self._bars.update(self._bar, figures=words)
+        elif not often or self._clock() - self._noted >= _EVERY:
+            self._noted = self._clock()
+            self._say(words)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -39,6 +39,9 @@ class Notify(Protocol):
     def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
         """Tell the progress within a stage."""
 
+    def note(self, words: str, *, often: bool = False) -> None:
+        """Tell what a stage that trains nothing is at; what comes often may be left out."""
+
 
 class Silent:
     """Nobody is told."""
@@ -51,6 +54,9 @@ class Silent:
         """Do nothing."""
 
     def step(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+        """Do nothing."""
+
+    def note(self, words: str, *, often: bool = False) -> None:
         """Do nothing."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import itertools
 import logging
 from collections.abc import Callable
 from contextlib import closing, redirect_stdout
@@ -261,10 +262,18 @@ class _Run:
             )
         model, inputs = self._model.cpu(), self.shipping.inputs()
         n_outputs = len(examples.outputs_of(model, inputs))
+        wanted, tries = settings.target_bytes, itertools.count(1)
+        self.notify.note(f"looks for weights whose file takes at most {wanted:,} B")
+
+        def file_bytes(changed: nn.Module) -> int:
+            n_bytes = self.shipping.n_bytes(changed, inputs, n_outputs)
+            self.notify.note(f"try {next(tries)} takes {n_bytes:,} B", often=True)
+            return n_bytes
+
         _, shared = share_to_size(
             model,
             settings,
-            file_bytes=lambda changed: self.shipping.n_bytes(changed, inputs, n_outputs),
+            file_bytes=file_bytes,
             samples=samples,
             seed=self.recipe.seed,
         )

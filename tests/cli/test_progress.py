@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 from rich.console import Console
@@ -32,7 +32,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def trained(progress: Progress, clock: Clock, seconds: float, epochs: int = 3) -> Iterator[None]:
+def trained(
+    progress: Progress, clock: Clock, seconds: float, epochs: int = 3
+) -> Generator[None, None, None]:
     """Train for some epochs, as `fit` tells it; stop after each step."""
     with progress.stage("dense"):
         progress.training(TRAINING)
@@ -105,3 +107,19 @@ def test_a_terminal_shows_the_end_beside_its_bar(clock: Clock) -> None:
     assert "takes about 2 h 39 min, ends 14:39" in stream.getvalue()
     assert "ends 14:39" in stream.getvalue().split("takes about")[1][30:]
     assert "epoch 1 of 90" not in stream.getvalue()
+
+
+def test_a_search_says_what_it_does_and_now_and_then_how_far_it_is(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = Progress(Console(file=stream, width=80), clock)
+    with progress.stage("share"):
+        progress.note("looks for weights")
+        for tried in range(6):
+            clock.now += 4
+            progress.note(f"try {tried}", often=True)
+    assert [line.strip() for line in stream.getvalue().splitlines()] == [
+        "share    looks for weights",
+        "share    try 2",
+        "share    try 5",
+        "share       24.0 s",
+    ]

@@ -22,7 +22,9 @@ def test_the_file_takes_no_more_than_asked(
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(re.sub("(?m)^(prune|quantize|epochs):.*\n", "", RECIPE))
     asked = ("run", "--recipe", recipe, "--out", tmp_path / "run", "--coder", coder, "--json")
-    report = compress(*asked, "--target-bytes", 70_000).json()
+    done = compress(*asked, "--target-bytes", 70_000)
+    assert "share    looks for weights whose file takes at most 70,000 B\n" in done.err
+    report = done.json()
     assert 0.9 * 70_000 < report["artifact_bytes"] <= 70_000
     assert report["artifact_bytes"] == (tmp_path / "run/lenet-300-100.safetensors").stat().st_size
     assert report["recipe"]["budget"]["target_bytes"] == 70_000
