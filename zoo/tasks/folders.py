@@ -100,13 +100,15 @@ def loose(folder: Path) -> list[Path]:
 def _files(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield each folder below one, with the names of its files; no folder comes twice."""
     seen = set()
+    own = os.path.realpath(folder)
 
     def stop(error: OSError) -> None:
         raise _unreadable(folder, error) from error
 
     for place, below, names in os.walk(folder, followlinks=True, onerror=stop):
         real = os.path.realpath(place)
-        if real in seen:  # a link that leads back
+        is_above = own.startswith(os.path.join(real, ""))  # noqa: PTH118 (text, as realpath gives)
+        if real in seen or is_above:  # a link that leads back, perhaps to other classes
             below.clear()
             continue
         seen.add(real)

@@ -57,6 +57,13 @@ def test_links_are_followed_and_lead_nowhere_twice(tmp_path: Path) -> None:
     assert _found(tmp_path / "inside") == ["b.png", "one.png", "far/a.png"]
 
 
+def test_a_link_to_what_a_class_stands_in_brings_no_other_class(tmp_path: Path) -> None:
+    _write(tmp_path, "test/a/1.png", "test/b/2.png", "test/a/below/3.png")
+    for place in ("test/a/loop", "test/a/below/loop"):
+        (tmp_path / place).symlink_to(tmp_path / "test")
+    assert _found(tmp_path / "test" / "a") == ["1.png", "below/3.png"]
+
+
 def test_class_folders(tmp_path: Path) -> None:
     _write(tmp_path, "b/deep/x.png", "cafe\u0301/x.png", "caf\u00e9/y.png", "Z/x.png")
     (tmp_path / "empty/below").mkdir(parents=True)
