@@ -21,8 +21,8 @@ _KEY = "sha256"
 _ZEROS = "0" * 64
 ROOM: Mapping[str, str] = {_KEY: _ZEROS}  #: what a file's metadata holds until it is written
 
+_STEP = 1 << 20  # bytes that are read at a time
 _PLACE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
-_CHUNK = 1 << 20
 
 
 class _Record(msgspec.Struct):
@@ -78,11 +78,16 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def digest_of(path: Path) -> str | None:
     """Return the SHA-256 of a file's bytes, None where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+        return sha256(path).hex()
     except OSError:
         return None
-    return digest.hexdigest()
+
+
+def sha256(path: Path) -> bytes:
+    """Return the SHA-256 of a file's bytes; raise `OSError` where it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while part := stream.read(_STEP):
+            digest.update(part)
+    return digest.digest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from compress import files
+from compress import files, kept
 from compress.artifact import archive, container, model, restore, sources
 from compress.artifact.archive import Archive
 from compress.artifact.restore import Put, Restored
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _PROTOBUF_LIMIT = (1 << 31) - (1 << 29)  # bytes of data; a larger model keeps it beside the file
 _ALIGNMENT = 4096  # of data beside the file
 _UNPACKED = "user.compress.unpacked"  # the attribute of a file that holds its SHA-256
-_STEP = 1 << 20  # bytes that are read at a time
 _NAME_DIGITS = 16  # of a digest, in the name of such a file
 
 
@@ -183,7 +181,7 @@ def _write_all(
         put_all(put)
         for index, stream in streams.items():
             stream.flush()
-            expected, digest = told[index].sha256, _sha256(Path(stream.name))
+            expected, digest = told[index].sha256, kept.sha256(Path(stream.name))
             if expected is not None and digest != expected:
                 raise FormatError(f"what is packed of {paths[index]} does not have its SHA-256")
             _mark(stream, digest)
@@ -201,17 +199,9 @@ def _is_own(path: Path) -> bool:
     if not hasattr(os, "getxattr"):
         return False
     try:
-        return os.getxattr(path, _UNPACKED) == _sha256(path)
+        return os.getxattr(path, _UNPACKED) == kept.sha256(path)
     except OSError:
         return False
-
-
-def _sha256(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while part := stream.read(_STEP):
-            digest.update(part)
-    return digest.digest()
 
 
 def _save_large(found: Archive, target: Path, *, force: bool) -> tuple[Path, ...]:
