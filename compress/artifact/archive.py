@@ -381,7 +381,10 @@ def _parse(file: Container) -> Archive:
 
 def _require_readable(path: Path, n_bytes: int, limit: int) -> None:
     if n_bytes > limit:
-        raise FormatError(f"{path}: {n_bytes} bytes out of so few would be refused by readers")
+        raise FormatError(
+            f"{path} would hold {n_bytes:,} bytes, and readers take at most {limit:,} out of so "
+            "small a file: it is too uniform to be packed"
+        )
 
 
 def _bytes(streams: Streams, name: str) -> memoryview:

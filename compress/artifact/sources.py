@@ -25,7 +25,7 @@ from compress.artifact.pieces import PackedFile
 from compress.artifact.safetensors_file import Entry
 from compress.artifact.texts import MAX_BYTES
 from compress.artifact.values import Items
-from compress.errors import DataError
+from compress.errors import DataError, FormatError
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -63,7 +63,11 @@ class Source:
         return sum(len(file.data) for file in self.files)
 
     def take(self, tensor: TensorProto) -> tuple[Layout, Items] | None:
-        """Take a tensor's data out of it, or out of its file; None where it stays in the graph."""
+        """Take a tensor's data out of it, or out of its file; None where it stays in the graph.
+
+        Raises:
+            DataError: when it has none.
+        """
         place = None
         if tensor.data_location == tensor.EXTERNAL:
             index, begin, n_bytes = where(self.files, tensor)
@@ -74,7 +78,10 @@ class Source:
                 self._note((index, begin), n_bytes)
                 return layout, np.frombuffer(data, layout.item.dtype)
             tensor.raw_data = data
-        found = model.take_data(tensor)
+        try:
+            found = model.take_data(tensor)
+        except FormatError as error:
+            raise DataError(f"{self.files[0].path}: {error}") from error
         if found is not None and not self.is_canonical:
             place = self._search(found[1])
         if found is not None:

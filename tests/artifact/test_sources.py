@@ -184,6 +184,14 @@ def test_data_that_lie_elsewhere_are_refused(tmp_path, facts, what):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_tensor_without_data_is_told_with_its_file(tmp_path):
+    onnx_model = ModelProto()
+    onnx_model.graph.initializer.add(data_type=1, dims=[64], name="w")
+    (tmp_path / "m.onnx").write_bytes(onnx_model.SerializeToString())
+    with pytest.raises(DataError, match=r"m\.onnx: the tensor 'w' has no data"):
+        convert.pack(tmp_path / "m.onnx", tmp_path / "out")
+
+
 def test_names_that_some_systems_take_for_one_are_refused_when_packed(tmp_path):
     onnx_model = ModelProto.FromString(referring(tmp_path / "m.onnx", location="w").read_bytes())
     onnx_model.graph.initializer.add().CopyFrom(onnx_model.graph.initializer[0])
