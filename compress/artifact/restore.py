@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from compress.artifact.safetensors_file import lay_out
 from compress.artifact.sources import Source
 from compress.artifact.values import Items
 from compress.errors import DataError, FormatError
-
-if TYPE_CHECKING:
-    pass
 
 _ZEROS = memoryview(bytes(1 << 20))
 
@@ -113,9 +110,9 @@ def _weights(found: Archive) -> tuple[tuple[Restored, ...], Callable[[Put], None
         laid = lay_out(entries, facts)
     except (ValueError, TypeError, AttributeError) as error:
         raise FormatError(f"the weights do not fit a safetensors file: {error}") from error
-    begins: list[int] = []  # of the tensors that are decoded
 
     def put_all(put: Put) -> None:
+        begins: list[int] = []  # of the tensors that are decoded
         put(0, 0, laid.head)
         for tensor, begin in zip(found.graph.graph.initializer, laid.begins, strict=True):
             if model.missing(tensor) is None:
