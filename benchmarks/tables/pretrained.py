@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks import results_file
 from compress.artifact import archive
+from compress.measure.answers import order
 from compress.measure.similarity import spearman_of
 from compress.runtime import load
 from zoo.tasks.imagefolder import ImageFolder
@@ -124,8 +125,8 @@ def _places(file: Path, data: Path) -> NDArray[np.intp]:
     for begin in range(0, len(samples), _BATCH):
         chosen = np.arange(begin, min(begin + _BATCH, len(samples)))
         outputs = session.run({name: preprocessing(samples.images(chosen))})
-        order = outputs[session.outputs[0].name].argsort(axis=1)[:, ::-1]
-        places.append((order == samples.labels[chosen, None]).argmax(1))
+        ranked = np.stack([order(scores) for scores in outputs[session.outputs[0].name]])
+        places.append((ranked == samples.labels[chosen, None]).argmax(1))
     return np.concatenate(places)
 
 
