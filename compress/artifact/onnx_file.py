@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +51,14 @@ def write(path: Path, model: ModelProto, data: Mapping[int, RawData]) -> None:
         _write_whole(path, model, data)
     else:
         _write_beside(path, model, data)
+
+
+def data_beside(path: Path) -> list[Path]:
+    """Return the files of data that `write` has made beside a model; none up to 2 GiB."""
+    ending = re.compile(re.escape(path.name) + rf"\.[0-9a-f]{{{_NAME_DIGITS}}}\.data")
+    with suppress(OSError):
+        return sorted(file for file in path.parent.iterdir() if ending.fullmatch(file.name))
+    return []
 
 
 def _write_whole(path: Path, model: ModelProto, data: Mapping[int, RawData]) -> None:

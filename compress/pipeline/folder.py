@@ -11,6 +11,7 @@ from typing import Any
 
 from compress import files, kept
 from compress import recipe as recipes
+from compress.artifact.onnx_file import data_beside
 from compress.errors import CompressError, FormatError, OutputError, SettingsError, require
 from compress.pipeline.work import Work
 from compress.recipe import Recipe
@@ -47,7 +48,7 @@ class Folder:
 
     def __init__(self, out: Path, work: Work, begun: Begun) -> None:
         self.out, self.work, self.begun = out, work, begun
-        self.plain, self.packed, self._data = (out / name for name in _network(begun.model))
+        self.plain, self.packed = (out / name for name in _network(begun.model))
         self._wrote_recipe = False
 
     def enter(self, *, resume: bool, force: bool) -> Report | None:
@@ -100,7 +101,7 @@ class Folder:
     @property
     def exported(self) -> list[Path]:
         """Return the files of the plain network: of 2 GiB or more it is two."""
-        return [self.plain, *([self._data] if self._data.exists() else [])]
+        return [self.plain, *data_beside(self.plain)]
 
     def _require(self, ok: bool, holds: str) -> None:
         if not ok:
@@ -172,7 +173,7 @@ class Folder:
     def _require_free(self, report: Report | None) -> None:
         """Raise `OutputError` where a file is in the way that no run of ours wrote."""
         ours = set(self._ours(report))
-        paths = (self.plain, self._data, self.packed, self.out / REPORT, self.out / PAGE)
+        paths = (*self.exported, self.packed, self.out / REPORT, self.out / PAGE)
         for path in paths:
             if path.exists() and path.name not in ours:
                 raise OutputError(
@@ -196,7 +197,9 @@ class Folder:
                 if report.files.get(name) in (None, kept.digest_of(self.out / name)):
                     yield name
         elif begun is not None:  # ended while its results were written
-            yield from (*_network(begun["model"]), REPORT, PAGE)
+            names = _network(begun["model"])
+            yield from (*names, REPORT, PAGE)
+            yield from (data.name for data in data_beside(self.out / names[0]))
 
     def _is_told(self) -> bool:
         """Tell whether the recipe in the folder says what this run does."""
@@ -211,9 +214,9 @@ class Folder:
             self._wrote_recipe = True
 
 
-def _network(model: str) -> tuple[str, str, str]:
-    """Return the names of a network's files; the last is there from 2 GiB on."""
-    return f"{model}.onnx", f"{model}.safetensors", f"{model}.onnx.data"
+def _network(model: str) -> tuple[str, str]:
+    """Return the names of a network's files, plain and packed."""
+    return f"{model}.onnx", f"{model}.safetensors"
 
 
 def _text(path: Path) -> str | None:

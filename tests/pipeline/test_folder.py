@@ -104,6 +104,19 @@ def test_force_replaces_a_run_and_only_that(copied: Path, tmp_path: Path) -> Non
     assert set(report.files) == {f"{NAME}.safetensors", f"{NAME}.onnx", "recipe.yaml"}
 
 
+def test_data_beside_a_large_network_are_results_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compress.artifact.onnx_file._LIMIT", 1000)
+    report = compress.run(RANDOM, tmp_path)
+    (data,) = tmp_path.glob("*.data")
+    assert set(report.files) == {f"{NAME}.safetensors", f"{NAME}.onnx", data.name, "recipe.yaml"}
+    assert compress.run(RANDOM, tmp_path, resume=True) == report
+    compress.run({**RANDOM, "seed": 1}, tmp_path, force=True)
+    (other,) = tmp_path.glob("*.data")
+    assert other != data
+
+
 def test_results_stay_until_the_first_new_one(copied: Path) -> None:
     """What ends before its export, for whatever reason, has lost nothing."""
     before = content(copied)
