@@ -17,8 +17,9 @@ from statistics import median
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from compress_zoo import registry  # noqa: E402
+
 from benchmarks import results_file  # noqa: E402  (found from the folder above)
-from zoo import registry  # noqa: E402
 
 _PLACE = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

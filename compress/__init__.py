@@ -47,7 +47,6 @@ def run(
 
     Raises:
         CompressError: what went wrong, in one line.
-        ZooError: when a name is not known, or weights or data are missing.
     """
     from compress import recipe as recipes
     from compress.cli import names

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-from zoo.published import Package
+from compress_zoo.published import Package
 
 
 def data(name: str) -> Path:

@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-OURS = ("compress", "zoo", "benchmarks", "tests")
+OURS = ("compress", "compress_zoo", "benchmarks", "tests")
+FOLDERS = ("compress", "zoo/compress_zoo", "benchmarks", "tests")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 FUZZERS = {"atheris"}  # of tests/fuzz/run.py, which is neither collected nor typed
 
@@ -20,7 +21,7 @@ FUZZERS = {"atheris"}  # of tests/fuzz/run.py, which is neither collected nor ty
 def imported() -> dict[str, str]:
     """Return where each module of others is imported, at the top of a file or within."""
     found = {}
-    for path in (path for folder in OURS for path in (ROOT / folder).rglob("*.py")):
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):

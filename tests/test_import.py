@@ -21,13 +21,13 @@ class Missing:
         if name.partition(".")[0] in {"torch", "torchvision", "sklearn", "accelerate"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
-import compress, zoo
+import compress, compress_zoo
 for package in ("artifact", "codecs", "kernels", "runtime", "measure", "cli", "report"):
     held = importlib.import_module(f"compress.{package}")
     for found in pkgutil.iter_modules(held.__path__, held.__name__ + "."):
         importlib.import_module(found.name)
-for found in pkgutil.walk_packages(zoo.__path__, "zoo."):
-    if not found.name.startswith("zoo.networks."):  # imported where a network is built
+for found in pkgutil.walk_packages(compress_zoo.__path__, "compress_zoo."):
+    if not found.name.startswith("compress_zoo.networks."):  # imported where a network is built
         importlib.import_module(found.name)
 """
 

@@ -182,9 +182,8 @@ def _minilm(_: Path, target: Path) -> None:
 
 
 def _efficientnet(_: Path, target: Path) -> None:
+    from compress_zoo import registry
     from safetensors.torch import save_file
-
-    from zoo import registry
 
     entry = registry.get("efficientnet_lite0")
     model = entry.build()

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from compress_zoo.tasks.imagefolder import ImageFolder
+from compress_zoo.tasks.stsb import Stsb
 from numpy.typing import NDArray
 
 from benchmarks import results_file
@@ -28,8 +30,6 @@ from compress.artifact import archive
 from compress.measure.answers import order
 from compress.measure.similarity import spearman_of
 from compress.runtime import load
-from zoo.tasks.imagefolder import ImageFolder
-from zoo.tasks.stsb import Stsb
 
 NAME = "pretrained"
 SETTINGS = {"dense": (), "5bit": ("--quantize", "5bit"), "8bit": ("--quantize", "8bit")}

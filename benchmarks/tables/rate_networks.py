@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from compress_zoo import registry
+from compress_zoo.tasks.imagefolder import ImageFolder
+from compress_zoo.tasks.stsb import Stsb
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -19,9 +22,6 @@ from compress.measure.similarity import spearman
 from compress.pictures import open_image
 from compress.pipeline import dense, published
 from compress.preprocess import Preprocessing
-from zoo import registry
-from zoo.tasks.imagefolder import ImageFolder
-from zoo.tasks.stsb import Stsb
 
 _HAN = "squeezenet-deep-compression/compressed_SqueezeNet.net"
 _SEEN = 200  # samples

@@ -5,7 +5,7 @@
 Writes `benchmarks/results/zoo.csv` row by row; rows that are there already are kept, so a run that
 was ended goes on. Each row is a process of its own, with 6 GiB of data at most: its peak memory is
 its own. The file is unpacked again and compared with the ONNX file that it was made from. A row
-that fails stays in the table, with its error. `zoo/measured.csv` gets the sizes that
+that fails stays in the table, with its error. `compress_zoo/measured.csv` gets the sizes that
 `compress zoo` shows.
 """
 
@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import compress_zoo
 import msgspec
+from compress_zoo import registry
 
-import zoo
 from benchmarks import results_file
 from compress.files import write_text
-from zoo import registry
 
 NAME = "zoo"
 SETTING = ("--weights", "random", "--prune", "0.9", "--quantize", "5bit")
@@ -115,8 +115,8 @@ def _limit_memory() -> None:
 
 def _write_measured(rows: Sequence[results_file.Row]) -> None:
     lines = [f"{row['row']},{row['file_bytes']}" for row in rows if row["file_bytes"]]
-    assert zoo.__file__ is not None
-    path = Path(zoo.__file__).with_name("measured.csv")
+    assert compress_zoo.__file__ is not None
+    path = Path(compress_zoo.__file__).with_name("measured.csv")
     write_text(path, "\n".join(["name,file_bytes", *lines, ""]))
 
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from compress_zoo.tasks import MEASURED
 
 from compress.cli import names
 from compress.cli.output import Json, print_json
 from compress.errors import DataError
-from zoo.tasks import MEASURED
 
 if TYPE_CHECKING:
+    from compress_zoo.tasks.stsb import Stsb
+    from compress_zoo.tasks.task import Task
+
     from compress.preprocess import Preprocessing
     from compress.runtime import Session
-    from zoo.tasks.stsb import Stsb
-    from zoo.tasks.task import Task
 
 EXAMPLE = "compress eval runs/lenet-5/lenet-5.safetensors --task mnist"
 
@@ -46,8 +47,9 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Measure a file on a task's test part; no torch is needed."""
+    from compress_zoo.tasks.stsb import Stsb
+
     from compress.runtime import load
-    from zoo.tasks.stsb import Stsb
 
     chosen, root = names.task(task), names.data_root(data)
     session = load(file, threads=threads)

@@ -101,11 +101,9 @@ def _options(version: Annotated[bool, _VERSION] = False) -> None:
 
 def main() -> None:
     """Run the command line; a `CompressError` is one line on stderr and exit code 1."""
-    from zoo.errors import ZooError
-
     try:
         app(prog_name="compress")
-    except (CompressError, ZooError) as error:
+    except CompressError as error:
         fail(str(error))
     except OSError as error:  # of the terminal or the system; those of files have their own wording
         fail(str(error))

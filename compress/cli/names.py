@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compress_zoo.tasks import MEASURED, TRAINED
+
 from compress import places
 from compress.errors import SettingsError
-from zoo.tasks import MEASURED, TRAINED
 
 if TYPE_CHECKING:
+    from compress_zoo.tasks.stsb import Stsb
+    from compress_zoo.tasks.task import Task
+
     from compress.pipeline.subject import Subject
     from compress.recipe import Recipe
-    from zoo.tasks.stsb import Stsb
-    from zoo.tasks.task import Task
 
 
 def data_root(given: str | Path | None) -> Path:
@@ -23,7 +25,7 @@ def data_root(given: str | Path | None) -> Path:
 
 def models(begun: str) -> list[str]:
     """Return the names of networks that begin so, for the shell's completion."""
-    from zoo import registry
+    from compress_zoo import registry
 
     return [entry.name for entry in registry.entries() if entry.name.startswith(begun)]
 
@@ -40,15 +42,15 @@ def trainable(begun: str) -> list[str]:
 
 def task(name: str) -> Task | Stsb:
     """Return a task of the zoo that is measured on."""
-    from zoo.tasks import registry
+    from compress_zoo.tasks import registry
 
     return registry.get(name)
 
 
 def trained_task(name: str) -> Task:
     """Return a task of the zoo that a run can train and measure on."""
-    from zoo.errors import unknown
-    from zoo.tasks.stsb import Stsb
+    from compress_zoo.errors import unknown
+    from compress_zoo.tasks.stsb import Stsb
 
     if name not in MEASURED:
         raise unknown("task", name, TRAINED)
@@ -63,8 +65,9 @@ def trained_task(name: str) -> Task:
 
 def subject(recipe: Recipe) -> Subject:
     """Return the network and the data that a recipe names."""
+    from compress_zoo import registry
+
     from compress.pipeline.subject import Subject
-    from zoo import registry
 
     entry = registry.get(recipe.model)
     root = data_root(recipe.data)

@@ -13,7 +13,7 @@ from compress.cli.output import Json, grid, notes, print_json, show
 from compress.report.wording import size
 
 if TYPE_CHECKING:
-    from zoo.entry import Entry
+    from compress_zoo.entry import Entry
 
 EXAMPLE = "compress zoo --family resnet --max-params 30M"
 
@@ -52,7 +52,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """List the networks of the zoo, or show one."""
-    from zoo import measured, registry
+    from compress_zoo import measured, registry
 
     sizes = measured.file_bytes()
     if name is not None:
@@ -123,7 +123,7 @@ def _show_all(rows: list[dict[str, Any]]) -> None:
 
 
 def _show_one(row: Mapping[str, Any]) -> None:
-    from zoo import measured
+    from compress_zoo import measured
 
     table = grid("fact", "value")
     for fact in ("name", "family", "task", "source", "paper"):

@@ -230,7 +230,7 @@ def test_eval_agrees_with_the_report() -> None:
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray[Any, Any]]:
     """Return a scan as an image and as an array of two, and what it shows."""
     needs.module("sklearn")
-    from zoo.tasks.digits import Digits
+    from compress_zoo.tasks.digits import Digits
 
     samples = Digits().load("test", Path())
     assert samples is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compress_zoo.registry import get
 from onnx import TensorProto, helper, numpy_helper, save
 
 from compress.artifact import archive, convert
@@ -14,7 +15,6 @@ from tests import needs
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run
 from tests.texts import tokenizer
-from zoo.registry import get
 
 MODEL = "all-minilm-l6-v2"
 EVERY = 20  # 69 of the test part's 1,379 pairs

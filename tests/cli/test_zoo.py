@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from compress_zoo import measured, registry
 
 from tests import needs
 from tests.cli.console import compress, spawn
-from zoo import measured, registry
 
 
 def rows(*words: object) -> list[dict[str, Any]]:

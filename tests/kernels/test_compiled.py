@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import compress_zoo
 import numpy as np
 import pytest
 
@@ -132,10 +133,9 @@ def test_without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bytecode_alone(tmp_path: Path) -> None:
     """The package as PyInstaller and the like have it: no source, and not installed."""
-    assert compress.__file__ is not None
-    root = Path(compress.__file__).parents[1]
-    for package in ("compress", "zoo"):
-        shutil.copytree(root / package, tmp_path / package, ignore=_compiled)
+    for package in (compress, compress_zoo):
+        place = Path(package.__path__[0])
+        shutil.copytree(place, tmp_path / place.name, ignore=_compiled)
     subprocess.run([*PYTHON, "-m", "compileall", "-q", "-b", str(tmp_path)], check=True)
     for source in tmp_path.rglob("*.py"):
         source.unlink()

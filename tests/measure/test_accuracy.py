@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compress_zoo.tasks.task import Arrays
 from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.measure.accuracy import top1
 from compress.preprocess import Preprocessing
-from zoo.tasks.task import Arrays
 
 PREPROCESSING = Preprocessing(mode="L", crop=(1, 4), scale=1.0)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compress_zoo.tasks.stsb import Pairs
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from compress.errors import DataError, FormatError
 from compress.measure.similarity import embed, pool, ranks, spearman, spearman_of
 from tests import needs
 from tests.texts import tokenizer
-from zoo.tasks.stsb import Pairs
 
 
 def plain_ranks(values: list[float]) -> list[float]:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from compress_zoo.tasks.digits import Digits
+from compress_zoo.tasks.task import Arrays
 from torch import nn
 
 from compress.pipeline import dense
 from compress.pipeline.subject import Data, Subject
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
-from zoo.tasks.digits import Digits
-from zoo.tasks.task import Arrays
 
 SETTINGS = TrainSettings(epochs=1)
 CPU = torch.device("cpu")

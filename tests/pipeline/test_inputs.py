@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from compress_zoo.entry import Entry, Input, Transformers
+from compress_zoo.tasks.registry import get as task
 from torch import Tensor, nn
 
 from compress.errors import DataError, UnsupportedLayerError
@@ -20,8 +22,6 @@ from compress.pipeline.run import run
 from compress.pipeline.subject import Subject, load_data
 from compress.recipe import from_mapping
 from compress.report.data import Report
-from zoo.entry import Entry, Input, Transformers
-from zoo.tasks.registry import get as task
 
 IDS, MASK = Input((8,), "input_ids", 100), Input((8,), "attention_mask", 2)
 WORDS, FACTS = Input((7,), "words", 50), Input((4,), "facts")

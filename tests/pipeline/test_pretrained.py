@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compress_zoo.entry import image
+from compress_zoo.registry import get
+from compress_zoo.tasks.registry import get as task
 from PIL import Image
 from torch import nn
 
@@ -13,9 +16,6 @@ from compress.pipeline.subject import Subject, load_data
 from compress.preprocess import Preprocessing
 from tests import needs
 from tests.cli.console import compress
-from zoo.entry import image
-from zoo.registry import get
-from zoo.tasks.registry import get as task
 
 MODEL = "efficientnet_lite0"
 EVERY = 25  # 40 of the sample's 1,000 classes

@@ -15,7 +15,7 @@ MODEL = "squeezenet1_0"
 
 
 def layers() -> list[tuple[str, tuple[int, ...]]]:
-    from zoo import registry
+    from compress_zoo import registry
 
     held = registry.get(MODEL).build().named_parameters()
     return [(name, tuple(weight.shape)) for name, weight in held if weight.ndim > 1]

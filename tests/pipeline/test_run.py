@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from compress_zoo import registry
+from compress_zoo.entry import Input
 from safetensors.torch import load_file, load_model, save, save_file
 from torch import nn
 
@@ -25,8 +27,6 @@ from compress.report.data import Report
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run, small_run
 from tests.export.networks import Words, initializers
-from zoo import registry
-from zoo.entry import Input
 
 NAME = "lenet-300-100"
 

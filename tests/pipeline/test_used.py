@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from compress_zoo.tasks.task import Arrays
 
 from compress.cli import names
 from compress.pipeline.subject import Data, load_data
 from compress.pipeline.used import calibration, digest_of, used
 from compress.recipe import Recipe, from_mapping
-from zoo.tasks.task import Arrays
 
 PLAIN = {"model": "lenet-300-100", "task": "digits", "prune": 0.9, "quantize": "5bit"}
 

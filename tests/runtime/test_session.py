@@ -413,7 +413,7 @@ def test_a_device_needs_no_torch(tmp_path):
     )
     output, modules = json.loads(run(code, path, tmp_path / "x.npy"))
     assert output == runtime.load(path).run(INPUTS["mlp"])["y"].tobytes().hex()
-    heavy = {"torch", "torchvision", "sklearn", "matplotlib", "transformers", "zoo"}
+    heavy = {"torch", "torchvision", "sklearn", "matplotlib", "transformers", "compress_zoo"}
     assert not heavy & set(modules)
     assert "compress.training" not in modules
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from compress_zoo.tasks.task import Arrays
 from torch import nn
 
 from compress.preprocess import Preprocessing
-from zoo.tasks.task import Arrays
 
 
 def stripes(count: int, seed: int) -> Arrays:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from compress_zoo.registry import get
+from compress_zoo.tasks.registry import get as get_task
 
 from compress.constraints import Mask, Shared, constraints_of
 from compress.preprocess import Preprocessing
 from compress.training.checkpoint import snapshot
 from compress.training.fit import fit
 from compress.training.settings import TrainSettings
-from zoo.registry import get
-from zoo.tasks.registry import get as get_task
 
 
 def main(out: Path) -> None:

@@ -3,15 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks.imagefolder import Files
+from compress_zoo.tasks.task import Arrays
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compress.errors import DataError
 from compress.preprocess import Preprocessing
 from compress.training.data import Batches, permutation, shares
-from zoo.errors import ZooError
-from zoo.tasks.imagefolder import Files
-from zoo.tasks.task import Arrays
 
 
 @given(st.integers(1, 500), st.integers(1, 60), st.integers(1, 5))

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from compress_zoo.tasks.task import Arrays
 from torch import nn
 
 from compress.errors import DataError
 from compress.preprocess import Preprocessing
 from compress.training.data import Batches
 from compress.training.evaluate import accuracy, batch_of, correct
-from zoo.tasks.task import Arrays
 
 
 class Oracle(nn.Module):

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from compress_zoo.tasks.task import Arrays
 from torch import nn
 
 from compress import kept
@@ -16,7 +17,6 @@ from compress.training.checkpoint import snapshot
 from compress.training.evaluate import accuracy
 from compress.training.fit import FitReport, fit
 from compress.training.settings import TrainSettings
-from zoo.tasks.task import Arrays
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Run = Callable[..., FitReport]  # a model, and options of `fit`

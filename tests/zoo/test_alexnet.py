@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.registry import get
 from torch import nn
-
-from zoo.registry import get
 
 
 def test_layers_are_those_of_deep_compressions_table_4() -> None:

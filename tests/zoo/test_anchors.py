@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from zoo.anchors import anchors, iou, mean_iou
-from zoo.errors import ZooError
+from compress_zoo.anchors import anchors, iou, mean_iou
+from compress_zoo.errors import ZooError
 
 
 def test_overlap_by_hand() -> None:

@@ -1,6 +1,5 @@
 import torch
-
-from zoo.registry import get
+from compress_zoo.registry import get
 
 
 def test_show_and_tell_reads_with_a_googlenet_that_has_512_outputs() -> None:

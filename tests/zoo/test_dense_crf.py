@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-
-from zoo import dense_crf
-from zoo.dense_crf import DenseCrf, refine
-from zoo.errors import ZooError
+from compress_zoo import dense_crf
+from compress_zoo.dense_crf import DenseCrf, refine
+from compress_zoo.errors import ZooError
 
 CRF = DenseCrf(
     appearance_weight=0.7, position_deviation=2.0, color_deviation=20.0,

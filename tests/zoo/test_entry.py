@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-
-from zoo.entry import Entry, Input, Timm, Transformers, image, tokens
-from zoo.errors import ZooError
-from zoo.registry import get
-from zoo.weights import Origin
+from compress_zoo.entry import Entry, Input, Timm, Transformers, image, tokens
+from compress_zoo.errors import ZooError
+from compress_zoo.registry import get
+from compress_zoo.weights import Origin
 
 SMALL = {"num_hidden_layers": 1, "hidden_size": 24, "vocab_size": 100, "intermediate_size": 48}
 

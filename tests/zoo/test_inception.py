@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-
-from zoo.registry import get
+from compress_zoo.registry import get
 
 # torchvision's name of the file and the first letters of its hash
 PUBLISHED = {

@@ -1,11 +1,10 @@
 import pytest
 import torch
+from compress_zoo.genotypes import NASNET_A
+from compress_zoo.nasnet import amoebanet_a
+from compress_zoo.networks.cells import CellNetwork
+from compress_zoo.registry import get
 from torch import nn
-
-from zoo.genotypes import NASNET_A
-from zoo.nasnet import amoebanet_a
-from zoo.networks.cells import CellNetwork
-from zoo.registry import get
 
 
 def _millions(model: nn.Module) -> float:

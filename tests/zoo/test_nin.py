@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.registry import get
 from torch import nn
-
-from zoo.registry import get
 
 
 def test_maps_halve_twice_and_are_averaged() -> None:

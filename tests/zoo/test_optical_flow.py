@@ -1,6 +1,5 @@
 import numpy as np
-
-from zoo.optical_flow import stack_both_ways, stack_flow, stack_trajectories, subtract_mean
+from compress_zoo.optical_flow import stack_both_ways, stack_flow, stack_trajectories, subtract_mean
 
 
 def fields(length: int, seed: int = 0) -> np.ndarray:

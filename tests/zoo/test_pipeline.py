@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from compress_zoo.entry import Entry
+from compress_zoo.registry import entries, get
 
 import compress
-from zoo.entry import Entry
-from zoo.registry import entries, get
 
 RECIPE = {"weights": "random", "prune": 0.9, "quantize": "5bit"}
 SPREAD = (  # a few seconds each, over the families; `make nightly` has the others

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from compress_zoo import bert, weights
+from compress_zoo.entry import Entry, Timm, Torchvision, Transformers
+from compress_zoo.errors import ZooError
+from compress_zoo.published import Package
+from compress_zoo.registry import entries, get
+from compress_zoo.tasks.registry import get as task
 from safetensors.torch import save_file
 from torch import nn
 
 from tests import needs
-from zoo import bert, weights
-from zoo.entry import Entry, Timm, Torchvision, Transformers
-from zoo.errors import ZooError
-from zoo.published import Package
-from zoo.registry import entries, get
-from zoo.tasks.registry import get as task
 
 NAMES = ("conv.weight", "bn.weight", "bn.running_mean")
 CLASSIFIERS = [

@@ -7,14 +7,13 @@ from typing import get_args
 
 import pytest
 import torch
+from compress_zoo.entry import Entry, Own, TaskName, Timm, Torchvision
+from compress_zoo.errors import ZooError
+from compress_zoo.registry import entries, get
+from compress_zoo.tasks.registry import tasks
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
-
-from zoo.entry import Entry, Own, TaskName, Timm, Torchvision
-from zoo.errors import ZooError
-from zoo.registry import entries, get
-from zoo.tasks.registry import tasks
 
 
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
@@ -105,9 +104,9 @@ def test_rows_are_chosen_by_family_task_and_source() -> None:
 
 def test_listing_and_evaluating_load_no_torch() -> None:
     code = (
-        "import sys, zoo.registry, zoo.tasks.registry, compress.training.settings, "
-        "compress.training.task\n"
-        "zoo.registry.entries(), zoo.tasks.registry.tasks()\n"
+        "import sys, compress_zoo.registry, compress_zoo.tasks.registry, "
+        "compress.training.settings, compress.training.task\n"
+        "compress_zoo.registry.entries(), compress_zoo.tasks.registry.tasks()\n"
         "print({'torch', 'torchvision', 'sklearn', 'accelerate'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

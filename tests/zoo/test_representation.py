@@ -1,6 +1,5 @@
 import torch
-
-from zoo.registry import get
+from compress_zoo.registry import get
 
 
 def test_pirl_is_a_resnet_50_with_two_projections_and_a_jigsaw() -> None:

@@ -1,8 +1,7 @@
 import pytest
 import torch
+from compress_zoo.shufflenet import shufflenet_v1
 from torch.utils.flop_counter import FlopCounterMode
-
-from zoo.shufflenet import shufflenet_v1
 
 MILLION_MACS = {1: 143, 2: 140, 3: 137, 4: 133, 8: 137}  # Table 1
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from zoo.errors import ZooError
-from zoo.spectrogram import (
+from compress_zoo.errors import ZooError
+from compress_zoo.spectrogram import (
     log_mel_spectrogram,
     log_spectrogram,
     mel_cepstrum,

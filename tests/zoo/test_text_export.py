@@ -7,19 +7,19 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from compress_zoo.attention import bahdanau, luong_global, luong_local, rnn_encoder_decoder
+from compress_zoo.convs2s import convs2s
+from compress_zoo.language_models import awd_lstm, elmo
+from compress_zoo.networks.elmo import ElmoSizes
+from compress_zoo.seq2seq import gnmt, seq2seq_lstm
+from compress_zoo.tagging import bilstm_crf
+from compress_zoo.text_classification import fasttext, han, rntn, textcnn
+from compress_zoo.transformer import linear_transformer, transformer_base, transformer_xl
+from compress_zoo.word_vectors import doc2vec, doc2vec_dbow, glove, word2vec_cbow, word2vec_skipgram
 from torch import Tensor, nn
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from zoo.attention import bahdanau, luong_global, luong_local, rnn_encoder_decoder
-from zoo.convs2s import convs2s
-from zoo.language_models import awd_lstm, elmo
-from zoo.networks.elmo import ElmoSizes
-from zoo.seq2seq import gnmt, seq2seq_lstm
-from zoo.tagging import bilstm_crf
-from zoo.text_classification import fasttext, han, rntn, textcnn
-from zoo.transformer import linear_transformer, transformer_base, transformer_xl
-from zoo.word_vectors import doc2vec, doc2vec_dbow, glove, word2vec_cbow, word2vec_skipgram
 
 BATCH = 3  # the graph is made from two
 SIZES = ElmoSizes(character_dimensions=4, filters=((1, 4), (2, 4)), dimensions=6, cells=8)

@@ -9,12 +9,12 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from compress_zoo.entry import Transformers
+from compress_zoo.registry import get
 from torch.utils import _pytree
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from zoo.entry import Transformers
-from zoo.registry import get
 
 MILLIONS = {  # of parameters, by each paper
     "openai-gpt": 117, "gpt2": 124, "gpt3-small": 125, "bert-base": 110, "albert-base": 12,

@@ -1,8 +1,7 @@
 import pytest
 import torch
+from compress_zoo.networks.alexnet_bn import convolutions
 from torch import nn
-
-from zoo.networks.alexnet_bn import convolutions
 
 
 @pytest.mark.parametrize(("divisor", "maps"), [(1, 256), (2, 128)])

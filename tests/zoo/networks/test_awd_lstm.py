@@ -1,9 +1,8 @@
 import pytest
 import torch
+from compress_zoo.language_models import awd_lstm
+from compress_zoo.networks.awd_lstm import AwdLstm, drop_locked, drop_rows, run_weight_dropped
 from torch import nn
-
-from zoo.language_models import awd_lstm
-from zoo.networks.awd_lstm import AwdLstm, drop_locked, drop_rows, run_weight_dropped
 
 
 @pytest.mark.parametrize(("vocabulary", "millions"), [(10_000, 24), (33_278, 33)])

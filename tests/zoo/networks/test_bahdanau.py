@@ -1,8 +1,8 @@
 import torch
+from compress_zoo.attention import bahdanau
+from compress_zoo.networks.bahdanau import RnnSearch
 
 from tests.zoo.networks.sentences import SOURCE, TARGET
-from zoo.attention import bahdanau
-from zoo.networks.bahdanau import RnnSearch
 
 
 def small() -> RnnSearch:

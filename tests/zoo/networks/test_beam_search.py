@@ -1,7 +1,6 @@
 import pytest
 import torch
-
-from zoo.networks.beam_search import beam_search, length_penalty
+from compress_zoo.networks.beam_search import beam_search, length_penalty
 
 END = 0
 #: Probability of the next token after each: greedy takes 1 first, but 2 leads to the best sequence.

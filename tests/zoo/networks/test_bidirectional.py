@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.bidirectional import Bidirectional, last, reverse
 from torch import nn
-
-from zoo.networks.bidirectional import Bidirectional, last, reverse
 
 LENGTHS = torch.tensor([4, 2])
 

@@ -1,6 +1,5 @@
 import torch
-
-from zoo.networks.bilstm_crf import BilstmCrf
+from compress_zoo.networks.bilstm_crf import BilstmCrf
 
 WORDS = torch.tensor([[3, 5, 1, 2], [4, 1, 0, 0]])
 LETTERS = torch.tensor(

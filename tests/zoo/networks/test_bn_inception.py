@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.bn_inception import Inception, bn_inception
 from torch import nn
-
-from zoo.networks.bn_inception import Inception, bn_inception
 
 
 def test_output_sizes_are_those_of_figure_5() -> None:

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-
-from zoo.networks.capsnet import CapsNet, Decoder, loss, margin_loss, route, squash
-from zoo.registry import get
+from compress_zoo.networks.capsnet import CapsNet, Decoder, loss, margin_loss, route, squash
+from compress_zoo.registry import get
 
 
 def parameters(module) -> int:

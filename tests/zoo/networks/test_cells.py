@@ -1,8 +1,7 @@
 import torch
+from compress_zoo.genotypes import Wiring
+from compress_zoo.networks.cells import Cell, FactorizedReduction
 from torch import nn
-
-from zoo.genotypes import Wiring
-from zoo.networks.cells import Cell, FactorizedReduction
 
 
 def test_a_cell_computes_what_its_wiring_says() -> None:

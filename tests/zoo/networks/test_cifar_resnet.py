@@ -1,10 +1,9 @@
 import pytest
 import torch
+from compress_zoo.networks.cifar_resnet import PadShortcut, preact_resnet, resnet, wide_resnet
+from compress_zoo.registry import get
 from torch import nn
 from torch.nn import functional
-
-from zoo.networks.cifar_resnet import PadShortcut, preact_resnet, resnet, wide_resnet
-from zoo.registry import get
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
+from compress_zoo.networks.cmc import CMC, contrastive_loss, rgb_to_lab
 from torch.nn import functional
-
-from zoo.networks.cmc import CMC, contrastive_loss, rgb_to_lab
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 import pytest
 import torch
+from compress_zoo.convs2s import convs2s
+from compress_zoo.networks.convs2s import ConvS2S, with_weight_norm
 from torch.nn.utils import parametrize
 
 from tests.zoo.networks.sentences import SOURCE, TARGET
-from zoo.convs2s import convs2s
-from zoo.networks.convs2s import ConvS2S, with_weight_norm
 
 
 def small() -> ConvS2S:

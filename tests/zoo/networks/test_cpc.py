@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
+from compress_zoo.networks.cpc import CPC, InfoNCE
 from torch import nn
-
-from zoo.networks.cpc import CPC, InfoNCE
 
 
 def test_one_latent_every_ten_milliseconds() -> None:

@@ -1,8 +1,7 @@
 from itertools import pairwise, product
 
 import torch
-
-from zoo.networks.crf import Crf
+from compress_zoo.networks.crf import Crf
 
 TAGS, LENGTHS = 3, torch.tensor([4, 2, 1])
 

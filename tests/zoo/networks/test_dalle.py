@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-
-from zoo.networks.dalle import DallE, attention_mask, dalle_loss, draw
+from compress_zoo.networks.dalle import DallE, attention_mask, dalle_loss, draw
 
 
 def small() -> DallE:

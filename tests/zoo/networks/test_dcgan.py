@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
+from compress_zoo.networks.dcgan import Discriminator, Generator, discriminator_loss, generator_loss
 from torch import nn
-
-from zoo.networks.dcgan import Discriminator, Generator, discriminator_loss, generator_loss
 
 
 def test_maps_grow_as_in_figure_1() -> None:

@@ -1,8 +1,12 @@
 import numpy as np
 import torch
+from compress_zoo.networks.deepcluster import (
+    DeepClusterAlexNet,
+    Sobel,
+    pseudo_labels,
+    uniform_sample,
+)
 from torch import nn
-
-from zoo.networks.deepcluster import DeepClusterAlexNet, Sobel, pseudo_labels, uniform_sample
 
 
 def test_sobel_sees_edges_and_no_colour() -> None:

@@ -1,6 +1,5 @@
 import torch
-
-from zoo.segmentation import deeplab_largefov
+from compress_zoo.segmentation import deeplab_largefov
 
 
 def test_size_and_weights_are_the_papers() -> None:

@@ -3,8 +3,7 @@ import math
 
 import pytest
 import torch
-
-from zoo.networks.deepspeech2 import ALPHABET, DeepSpeech2, ctc_loss, greedy_decode
+from compress_zoo.networks.deepspeech2 import ALPHABET, DeepSpeech2, ctc_loss, greedy_decode
 
 
 def letters(*path: str) -> torch.Tensor:

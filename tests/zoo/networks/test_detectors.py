@@ -3,14 +3,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor, nn
-from torchvision.models import detection
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-from torchvision.ops import FrozenBatchNorm2d
-
-from compress.export.onnx import export
-from compress.export.settings import OnnxSettings
-from zoo.networks.detectors import (
+from compress_zoo.networks.detectors import (
     SELECTIONS,
     FasterRcnn,
     Selection,
@@ -18,6 +11,13 @@ from zoo.networks.detectors import (
     _not_suppressed,
     select,
 )
+from torch import Tensor, nn
+from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
+
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
 
 
 def without_transform(detector: nn.Module, side: int) -> nn.Module:

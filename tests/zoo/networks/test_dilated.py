@@ -1,8 +1,7 @@
 import pytest
 import torch
+from compress_zoo.networks.dilated import DilatedContext, FrontEnd, context_module
 from torch import nn
-
-from zoo.networks.dilated import DilatedContext, FrontEnd, context_module
 
 
 def weights(model: nn.Module) -> int:

@@ -1,8 +1,14 @@
 import pytest
 import torch
+from compress_zoo.networks.dqn import (
+    DQN,
+    ReplayMemory,
+    Transitions,
+    exploration,
+    preprocess,
+    q_loss,
+)
 from torch import nn
-
-from zoo.networks.dqn import DQN, ReplayMemory, Transitions, exploration, preprocess, q_loss
 
 FRAMES = torch.zeros(4, 84, 84, dtype=torch.uint8)
 

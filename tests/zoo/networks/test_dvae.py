@@ -1,8 +1,7 @@
 import pytest
 import torch
+from compress_zoo.networks.dvae import DiscreteVAE, dvae_loss, logit_laplace
 from torch.distributions import Laplace, SigmoidTransform, TransformedDistribution
-
-from zoo.networks.dvae import DiscreteVAE, dvae_loss, logit_laplace
 
 
 def test_published_sizes() -> None:

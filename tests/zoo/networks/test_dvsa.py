@@ -2,9 +2,8 @@ import itertools
 
 import pytest
 import torch
+from compress_zoo.networks.dvsa import DVSA, BidirectionalRNN, align, all_scores, ranking_loss
 from torch import nn
-
-from zoo.networks.dvsa import DVSA, BidirectionalRNN, align, all_scores, ranking_loss
 
 
 def small() -> DVSA:

@@ -1,9 +1,15 @@
 import pytest
 import torch
+from compress_zoo.language_models import elmo
+from compress_zoo.networks.elmo import (
+    CHARACTERS,
+    Elmo,
+    ElmoSizes,
+    ProjectedLstm,
+    language_model_loss,
+    spell,
+)
 from torch import nn
-
-from zoo.language_models import elmo
-from zoo.networks.elmo import CHARACTERS, Elmo, ElmoSizes, ProjectedLstm, language_model_loss, spell
 
 SIZES = ElmoSizes(character_dimensions=4, filters=((1, 4), (2, 4)), dimensions=6, cells=8)
 SENTENCE = torch.tensor([[spell(word, 8) for word in ("a", "small", "net")]])

@@ -2,10 +2,9 @@ import math
 
 import pytest
 import torch
+from compress_zoo.detection import fast_rcnn
+from compress_zoo.networks.fast_rcnn import multi_task_loss, truncate
 from torch import nn
-
-from zoo.detection import fast_rcnn
-from zoo.networks.fast_rcnn import multi_task_loss, truncate
 
 
 def test_regions_of_two_pictures_are_kept_apart() -> None:

@@ -1,6 +1,5 @@
 import torch
-
-from zoo.networks.fasttext import FastText, text_rows
+from compress_zoo.networks.fasttext import FastText, text_rows
 
 
 def test_padding_does_not_count() -> None:

@@ -1,8 +1,7 @@
 import pytest
 import torch
+from compress_zoo.networks.gated_unit import GatedUnit, initialize
 from torch import nn
-
-from zoo.networks.gated_unit import GatedUnit, initialize
 
 
 def unit() -> GatedUnit:

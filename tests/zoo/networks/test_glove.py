@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-
-from zoo.networks.glove import Glove, count_weights, glove_loss, vectors
+from compress_zoo.networks.glove import Glove, count_weights, glove_loss, vectors
 
 
 def test_weights_of_counts() -> None:

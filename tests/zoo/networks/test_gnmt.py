@@ -1,9 +1,9 @@
 import pytest
 import torch
+from compress_zoo.networks.gnmt import Gnmt
+from compress_zoo.seq2seq import gnmt
 
 from tests.zoo.networks.sentences import SOURCE
-from zoo.networks.gnmt import Gnmt
-from zoo.seq2seq import gnmt
 
 
 def small() -> Gnmt:

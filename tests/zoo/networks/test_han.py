@@ -1,6 +1,5 @@
 import torch
-
-from zoo.networks.han import AttentiveEncoder, Han
+from compress_zoo.networks.han import AttentiveEncoder, Han
 
 
 def test_attention_ignores_padding_and_sums_to_one() -> None:

@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
-
-from zoo.errors import ZooError
-from zoo.networks.hierarchical_softmax import HierarchicalSoftmax, huffman_paths
+from compress_zoo.errors import ZooError
+from compress_zoo.networks.hierarchical_softmax import HierarchicalSoftmax, huffman_paths
 
 COUNTS = [45, 13, 12, 16, 9, 5]  # the textbook example: Cormen et al., figure 16.3
 

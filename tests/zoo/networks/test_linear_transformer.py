@@ -1,14 +1,13 @@
 import torch
-from torch.nn import functional
-
-from zoo.networks.linear_transformer import (
+from compress_zoo.networks.linear_transformer import (
     LEVELS,
     LinearAttention,
     LinearTransformer,
     complete,
     log_likelihood,
 )
-from zoo.transformer import linear_transformer
+from compress_zoo.transformer import linear_transformer
+from torch.nn import functional
 
 
 def small() -> LinearTransformer:

@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.longformer import without_global_attention
 from transformers import LongformerConfig, LongformerModel
-
-from zoo.networks.longformer import without_global_attention
 
 CONFIG = LongformerConfig(
     vocab_size=20, hidden_size=8, num_attention_heads=2, num_hidden_layers=2, intermediate_size=16,

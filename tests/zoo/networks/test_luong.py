@@ -1,9 +1,9 @@
 import pytest
 import torch
+from compress_zoo.attention import luong_global
+from compress_zoo.networks.luong import GlobalAttention, LocalAttention, Luong, Score
 
 from tests.zoo.networks.sentences import SOURCE
-from zoo.attention import luong_global
-from zoo.networks.luong import GlobalAttention, LocalAttention, Luong, Score
 
 
 def small() -> Luong:

@@ -1,6 +1,5 @@
 import torch
-
-from zoo.networks.maxout import Maxout
+from compress_zoo.networks.maxout import Maxout
 
 
 def test_the_larger_of_each_two_sums() -> None:

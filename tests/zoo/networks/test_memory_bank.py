@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.memory_bank import MemoryBank, log_probabilities
 from torch.nn import functional
-
-from zoo.networks.memory_bank import MemoryBank, log_probabilities
 
 
 def test_vectors_move_half_way_and_keep_length_1() -> None:

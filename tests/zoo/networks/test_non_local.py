@@ -5,11 +5,11 @@ import onnxruntime
 import pytest
 import torch
 import torchvision
+from compress_zoo.networks.non_local import Bottleneck, NonLocalBlock, NonLocalResNet50
 from torch import Tensor, nn
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from zoo.networks.non_local import Bottleneck, NonLocalBlock, NonLocalResNet50
 
 
 def parameters(model: nn.Module) -> int:

@@ -2,9 +2,8 @@ import copy
 
 import pytest
 import torch
+from compress_zoo.networks.paragraph_vectors import DistributedBagOfWords, DistributedMemory, infer
 from torch.nn import functional
-
-from zoo.networks.paragraph_vectors import DistributedBagOfWords, DistributedMemory, infer
 
 TEXT = torch.tensor([2, 4, 1, 4, 2, 4, 1, 4])
 

@@ -2,11 +2,10 @@ import math
 
 import pytest
 import torch
+from compress_zoo.errors import ZooError
+from compress_zoo.networks.pirl import PIRL, jigsaw, pirl_loss
 from torch import nn
 from torch.nn import functional
-
-from zoo.errors import ZooError
-from zoo.networks.pirl import PIRL, jigsaw, pirl_loss
 
 
 class Trunk(nn.Module):

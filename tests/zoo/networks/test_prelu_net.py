@@ -2,10 +2,9 @@ import math
 
 import pytest
 import torch
+from compress_zoo.networks.prelu_net import SpatialPyramidPooling, initialize, prelu_net_a
+from compress_zoo.registry import get
 from torch import nn
-
-from zoo.networks.prelu_net import SpatialPyramidPooling, initialize, prelu_net_a
-from zoo.registry import get
 
 
 def test_work_and_depth_are_those_of_table_3() -> None:

@@ -1,8 +1,7 @@
 import torch
+from compress_zoo.detection import rcnn
+from compress_zoo.networks.rcnn import warp
 from torch import nn
-
-from zoo.detection import rcnn
-from zoo.networks.rcnn import warp
 
 
 def test_layers_are_alexnets() -> None:

@@ -4,11 +4,11 @@ import onnxruntime
 import pytest
 import torch
 import torchvision
+from compress_zoo.networks.regions import RoiPool, deltas, move, rows
 from torch import Tensor, nn
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from zoo.networks.regions import RoiPool, deltas, move, rows
 
 
 def test_rows_name_the_picture_and_order_the_corners() -> None:

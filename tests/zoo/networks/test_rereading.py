@@ -1,8 +1,7 @@
 import torch
+from compress_zoo.networks.beam_search import beam_search
+from compress_zoo.networks.rereading import before, rereading
 from torch import Tensor
-
-from zoo.networks.beam_search import beam_search
-from zoo.networks.rereading import before, rereading
 
 END = 4
 

@@ -1,8 +1,8 @@
 import torch
+from compress_zoo.attention import rnn_encoder_decoder
+from compress_zoo.networks.rnn_encoder_decoder import RnnEncoderDecoder
 
 from tests.zoo.networks.sentences import SOURCE, TARGET
-from zoo.attention import rnn_encoder_decoder
-from zoo.networks.rnn_encoder_decoder import RnnEncoderDecoder
 
 
 def small() -> RnnEncoderDecoder:

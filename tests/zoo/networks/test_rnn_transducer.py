@@ -3,8 +3,7 @@ import math
 
 import pytest
 import torch
-
-from zoo.networks.rnn_transducer import RNNTransducer, greedy_decode, transducer_loss
+from compress_zoo.networks.rnn_transducer import RNNTransducer, greedy_decode, transducer_loss
 
 
 def by_enumeration(lattice: torch.Tensor, labels: list[int]) -> torch.Tensor:

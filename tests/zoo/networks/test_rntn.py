@@ -1,7 +1,6 @@
 import pytest
 import torch
-
-from zoo.networks.rntn import Composition, Rntn, Tree, tree_loss
+from compress_zoo.networks.rntn import Composition, Rntn, Tree, tree_loss
 
 # (not (very good)), sentiments from 0 to 4
 TREE = Tree(

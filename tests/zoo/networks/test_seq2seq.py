@@ -1,8 +1,8 @@
 import torch
+from compress_zoo.networks.seq2seq import Seq2Seq
+from compress_zoo.seq2seq import seq2seq_lstm
 
 from tests.zoo.networks.sentences import SOURCE
-from zoo.networks.seq2seq import Seq2Seq
-from zoo.seq2seq import seq2seq_lstm
 
 
 def test_parameters_of_the_paper() -> None:

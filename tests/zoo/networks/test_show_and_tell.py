@@ -3,9 +3,8 @@ import math
 
 import pytest
 import torch
+from compress_zoo.networks.show_and_tell import ShowAndTell, beam_search, caption_loss
 from torch import nn
-
-from zoo.networks.show_and_tell import ShowAndTell, beam_search, caption_loss
 
 START, END = 0, 3
 

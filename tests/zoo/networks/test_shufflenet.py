@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.shufflenet import ShuffleNet, Unit
 from torch import nn
-
-from zoo.networks.shufflenet import ShuffleNet, Unit
 
 
 def test_the_shuffle_lets_every_group_see_every_group() -> None:

@@ -1,9 +1,8 @@
 import math
 
 import torch
-
-from zoo.detection import sppnet
-from zoo.networks.sppnet import project
+from compress_zoo.detection import sppnet
+from compress_zoo.networks.sppnet import project
 
 
 def test_pyramid_has_50_bins() -> None:

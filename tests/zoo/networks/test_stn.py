@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.stn import SpatialTransformer, st_cnn_affine
 from torch import nn
-
-from zoo.networks.stn import SpatialTransformer, st_cnn_affine
 
 IMAGES = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.super_resolution import srcnn, vdsr
 from torch import nn
-
-from zoo.super_resolution import srcnn, vdsr
 
 
 def weights(model: nn.Module) -> int:

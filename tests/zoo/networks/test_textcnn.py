@@ -1,7 +1,6 @@
 import torch
+from compress_zoo.networks.textcnn import TextCnn, limit_norms
 from torch import nn
-
-from zoo.networks.textcnn import TextCnn, limit_norms
 
 
 def test_maps_keep_their_largest_value_wherever_it_is() -> None:

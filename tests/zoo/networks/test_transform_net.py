@@ -1,8 +1,7 @@
 import torch
 import torchvision
-
-from zoo.networks.transform_net import LossWeights, PerceptualLoss, gram, total_variation
-from zoo.super_resolution import transform_net
+from compress_zoo.networks.transform_net import LossWeights, PerceptualLoss, gram, total_variation
+from compress_zoo.super_resolution import transform_net
 
 
 def test_sizes_are_the_supplements() -> None:

@@ -2,16 +2,15 @@ import math
 
 import pytest
 import torch
-from torch import nn
-
-from zoo.networks.transformer import (
+from compress_zoo.networks.transformer import (
     Attention,
     DecoderLayer,
     EncoderLayer,
     Transformer,
     sinusoids,
 )
-from zoo.transformer import transformer_base
+from compress_zoo.transformer import transformer_base
+from torch import nn
 
 
 def small() -> Transformer:

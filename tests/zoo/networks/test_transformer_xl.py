@@ -2,9 +2,14 @@ import math
 
 import pytest
 import torch
-
-from zoo.networks.transformer_xl import RelativeAttention, TransformerXl, generate, halves, shifted
-from zoo.transformer import transformer_xl
+from compress_zoo.networks.transformer_xl import (
+    RelativeAttention,
+    TransformerXl,
+    generate,
+    halves,
+    shifted,
+)
+from compress_zoo.transformer import transformer_xl
 
 
 def small() -> TransformerXl:

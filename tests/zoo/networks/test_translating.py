@@ -4,19 +4,19 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from compress_zoo.attention import bahdanau, luong_global, luong_local, rnn_encoder_decoder
+from compress_zoo.convs2s import convs2s
+from compress_zoo.networks import bahdanau as rnn_search
+from compress_zoo.networks import convs2s as convolutional
+from compress_zoo.networks import gnmt as google
+from compress_zoo.networks import luong, seq2seq, transformer
+from compress_zoo.networks import rnn_encoder_decoder as encoder_decoder
+from compress_zoo.seq2seq import gnmt, seq2seq_lstm
+from compress_zoo.transformer import transformer_base
 from torch import nn
 from torch.nn import functional
 
 from tests.zoo.networks.sentences import END, SOURCE, START, TARGET
-from zoo.attention import bahdanau, luong_global, luong_local, rnn_encoder_decoder
-from zoo.convs2s import convs2s
-from zoo.networks import bahdanau as rnn_search
-from zoo.networks import convs2s as convolutional
-from zoo.networks import gnmt as google
-from zoo.networks import luong, seq2seq, transformer
-from zoo.networks import rnn_encoder_decoder as encoder_decoder
-from zoo.seq2seq import gnmt, seq2seq_lstm
-from zoo.transformer import transformer_base
 
 Translate = Callable[..., list[int]]
 NETWORKS: dict[str, tuple[Callable[[int], nn.Module], Translate]] = {

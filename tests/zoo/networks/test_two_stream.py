@@ -1,8 +1,7 @@
 import torch
+from compress_zoo.networks.two_stream import stream
+from compress_zoo.video import two_stream
 from torch import nn
-
-from zoo.networks.two_stream import stream
-from zoo.video import two_stream
 
 
 def test_layers_are_those_of_figure_1() -> None:

@@ -2,9 +2,8 @@ from itertools import pairwise
 
 import pytest
 import torch
-
-from zoo.networks.awd_lstm import AwdLstm
-from zoo.networks.ulmfit import (
+from compress_zoo.networks.awd_lstm import AwdLstm
+from compress_zoo.networks.ulmfit import (
     ConcatPoolingClassifier,
     discriminative_rates,
     gradual_unfreezing,

@@ -2,9 +2,7 @@ import math
 
 import pytest
 import torch
-from torch import nn
-
-from zoo.networks.vae import (
+from compress_zoo.networks.vae import (
     CategoricalEncoder,
     Decoder,
     GaussianEncoder,
@@ -12,6 +10,7 @@ from zoo.networks.vae import (
     categorical_elbo,
     gaussian_elbo,
 )
+from torch import nn
 
 PIXELS = (torch.rand(64, 784, generator=torch.Generator().manual_seed(0)) < 0.3).float()
 

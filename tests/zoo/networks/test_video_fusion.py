@@ -1,9 +1,14 @@
 import pytest
 import torch
+from compress_zoo.networks.video_fusion import columns
+from compress_zoo.video import (
+    early_fusion,
+    late_fusion,
+    multi_resolution,
+    single_frame,
+    slow_fusion,
+)
 from torch import nn
-
-from zoo.networks.video_fusion import columns
-from zoo.video import early_fusion, late_fusion, multi_resolution, single_frame, slow_fusion
 
 
 def test_both_kinds_of_input_end_in_maps_of_7_by_7() -> None:

@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-
-from zoo.networks.word2vec import (
+from compress_zoo.networks.word2vec import (
     Cbow,
     SkipGram,
     keep_probability,

@@ -1,9 +1,8 @@
 import pytest
 import torch
+from compress_zoo.detection import yolo_v1
+from compress_zoo.networks.yolo_v1 import decode, encode, loss
 from torch import nn
-
-from zoo.detection import yolo_v1
-from zoo.networks.yolo_v1 import decode, encode, loss
 
 
 def test_layers_are_the_papers() -> None:

@@ -2,10 +2,9 @@ import math
 
 import pytest
 import torch
+from compress_zoo.detection import yolo_v2
+from compress_zoo.networks.yolo_v2 import ANCHORS, decode
 from torch import nn
-
-from zoo.detection import yolo_v2
-from zoo.networks.yolo_v2 import ANCHORS, decode
 
 
 def test_sizes_and_parameters_are_the_published_networks() -> None:

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks.digits import Digits
+from compress_zoo.tasks.task import Part
 
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
-from zoo.errors import ZooError
-from zoo.tasks.digits import Digits
-from zoo.tasks.task import Part
 
 NOWHERE = Path("/nowhere")
 

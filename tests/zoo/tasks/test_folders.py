@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks import folders
 from PIL import Image
-
-from zoo.errors import ZooError
-from zoo.tasks import folders
 
 
 def _write(root: Path, *names: str, data: bytes | None = None) -> None:

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks.imagefolder import ImageFolder
 from PIL import Image
 
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
 from tests import needs
-from zoo.errors import ZooError
-from zoo.tasks.imagefolder import ImageFolder
 
 TASK = ImageFolder()
 

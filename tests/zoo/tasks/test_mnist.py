@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks.mnist import Mnist
 
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
 from tests import needs
-from zoo.errors import ZooError
-from zoo.tasks.mnist import Mnist
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import re
 
 import pytest
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks import MEASURED, TRAINED, registry
 
 from compress.recipe import Recipe, documented
-from zoo.errors import ZooError
-from zoo.tasks import MEASURED, TRAINED, registry
 
 
 def test_names_that_help_and_errors_tell_are_those_of_the_rows() -> None:

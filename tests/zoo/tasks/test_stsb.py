@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-
-from zoo.errors import ZooError
-from zoo.tasks.stsb import Stsb
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks.stsb import Stsb
 
 HEADER = "sentence1,sentence2,score\n"
 

@@ -1,6 +1,5 @@
 import numpy as np
-
-from zoo.tasks.task import Arrays
+from compress_zoo.tasks.task import Arrays
 
 
 def test_digest_is_of_pixels_and_labels() -> None:

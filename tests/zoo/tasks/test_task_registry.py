@@ -1,9 +1,9 @@
 import pytest
+from compress_zoo.errors import ZooError
+from compress_zoo.tasks.registry import get, tasks
+from compress_zoo.tasks.stsb import Stsb
 
 from compress.training.task import Task
-from zoo.errors import ZooError
-from zoo.tasks.registry import get, tasks
-from zoo.tasks.stsb import Stsb
 
 
 def test_tasks_are_what_training_expects() -> None:
