@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from typing_extensions import Doc
+from msgspec import Meta
 
-from compress.errors import require
+from compress import settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxSettings:
     """How a module is exported to ONNX."""
 
-    opset: Annotated[int, Doc("version of the ONNX operators, in [18, 25]")] = 20
-    dynamic_batch: Annotated[bool, Doc("let the first dimension of inputs and outputs vary")] = True
+    opset: Annotated[int, Meta(ge=18, le=25, description="version of the ONNX operators")] = 20
+    dynamic_batch: Annotated[
+        bool, Meta(description="let the first dimension of inputs and outputs vary")
+    ] = True
 
     def __post_init__(self) -> None:
-        require(18 <= self.opset <= 25, "opset", "in [18, 25]", self.opset)
+        settings.check(self)

@@ -5,94 +5,116 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from typing_extensions import Doc
+from msgspec import Meta
 
+from compress import settings
 from compress.errors import require
 from compress.passes.targets import Targets, require_bits, require_sparsities
+from compress.training.settings import TrainSettings
 
 Scope = Literal["lamp", "global", "uniform"]
 Importance = Literal["none", "layer", "weight"]
 
+_TRAIN = "training that follows, or goes with it; else the task's own"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneSettings:
-    """Magnitude pruning of weights."""
+    """Part of the weights to set to zero: 0.9, or by kind conv=0.6,fc=0.92."""
 
     sparsity: Annotated[
-        Targets[float], Doc("zeros / weights, in [0, 1): one number, or by layer or kind")
+        Targets[float],
+        Meta(description="zeros / weights, in [0, 1): one number, or by layer or kind"),
     ]
     scope: Annotated[
         Scope,
-        Doc(
-            "how one plain number is spread over its layers: by LAMP scores, by magnitude over "
-            "all, or the same in each; a number given to a layer or kind holds for each of its "
-            "layers"
+        Meta(
+            description="how one plain number is spread over its layers: by LAMP scores, by "
+            "magnitude over all, or the same in each; a number given to a layer or kind holds for "
+            "each of its layers"
         ),
     ] = "lamp"
-    schedule: Annotated[Literal["one-shot", "gradual"], Doc("before fine-tuning, or during it")] = (
-        "gradual"
-    )
+    schedule: Annotated[
+        Literal["one-shot", "gradual"], Meta(description="before fine-tuning, or during it")
+    ] = "gradual"
     begin: Annotated[
-        float, Doc("gradual: where pruning begins, fraction of the training steps, in [0, 1)")
+        float,
+        Meta(ge=0, lt=1, description="gradual: where it begins, fraction of the training steps"),
     ] = 0.0
-    end: Annotated[float, Doc("gradual: where the sparsity is reached, in (begin, 1]")] = 0.5
-    interval: Annotated[int, Doc("gradual: training steps from one pruning to the next")] = 100
+    end: Annotated[
+        float,
+        Meta(gt=0, le=1, description="gradual: where the sparsity is reached, above begin"),
+    ] = 0.5
+    interval: Annotated[
+        int, Meta(ge=1, description="gradual: training steps from one pruning to the next")
+    ] = 100
+    train: Annotated[TrainSettings | None, Meta(description=_TRAIN)] = None
 
     def __post_init__(self) -> None:
+        settings.check(self)
         require_sparsities(self.sparsity)
-        require(0 <= self.begin < 1, "begin", "in [0, 1)", self.begin)
-        require(self.begin < self.end <= 1, "end", f"in ({self.begin}, 1]", self.end)
-        require(self.interval >= 1, "interval", "positive", self.interval)
+        require(self.begin < self.end, "end", f"above begin, {self.begin}", self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareSettings:
-    """k-means weight sharing."""
+class QuantizeSettings:
+    """Bits a weight that values are shared at: 5, or by kind conv=8,fc=5; or auto."""
 
     bits: Annotated[
-        Targets[int], Doc("bits of a code, in [1, 16]: one number, or by layer or kind")
+        Targets[int] | Literal["auto"],
+        Meta(
+            description="bits of a code, in [1, 16]: one number, or by layer or kind; auto takes "
+            "the fewest bytes that keep the metric"
+        ),
     ]
     init: Annotated[
         Literal["linear", "density", "random"],
-        Doc("where the centroids start; linear is the paper's choice, sec. 3.2"),
+        Meta(description="where the centroids start; linear is the paper's choice, sec. 3.2"),
     ] = "linear"
+    samples: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="samples on which the errors of a layer's weights are made to cancel, and "
+            "whose channel means are kept by moving biases; 0 to choose each code alone",
+        ),
+    ] = 200
+    max_drop: Annotated[
+        float, Meta(ge=0, description="auto: points of the metric that may be lost")
+    ] = 1.0
+    train: Annotated[
+        TrainSettings | None, Meta(description="training of the centroids; else the task's own")
+    ] = None
 
     def __post_init__(self) -> None:
-        require_bits(self.bits)
+        settings.check(self)
+        if self.bits != "auto":
+            require_bits(self.bits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetSettings:
-    """Weight sharing after training, with the bits of each layer chosen for a size of the file."""
+class TargetBytesSettings:
+    """Size of the file, such as 2000000, 2MB or 1.9MiB: each layer's bits are chosen for it."""
 
-    target_bytes: Annotated[int, Doc("what the file that ships may take on disk, all included")]
-    max_bits: Annotated[int, Doc("of a code, in [2, 14]")] = 8
+    target_bytes: Annotated[
+        int, Meta(gt=0, description="what the file that ships may take on disk, all included")
+    ]
+    max_bits: Annotated[int, Meta(ge=2, le=14, description="of a code")] = 8
     importance: Annotated[
         Importance,
-        Doc(
-            "what a squared error counts: the same in all weights, or the Fisher information, in "
-            "a layer's mean or weight by weight; it needs samples to train on"
+        Meta(
+            description="what a squared error counts: the same in all weights, or the Fisher "
+            "information, in a layer's mean or weight by weight; it needs torch and real samples"
         ),
     ] = "none"
-    samples: Annotated[int, Doc("training samples that the Fisher information is taken from")] = 200
-    compensated: Annotated[
+    samples: Annotated[
         int,
-        Doc(
-            "training samples on whose inputs to a layer the errors of its weights are made to "
-            "cancel, 0 to choose each code alone"
-        ),
-    ] = 200
-    corrected: Annotated[
-        int,
-        Doc(
-            "training samples whose channel means are kept by moving biases, 0 to leave biases "
-            "alone"
+        Meta(
+            ge=0,
+            description="samples on which the errors of a layer's weights are made to cancel, and "
+            "whose channel means are kept by moving biases; 0 to choose each code alone",
         ),
     ] = 200
 
     def __post_init__(self) -> None:
-        require(self.target_bytes > 0, "target_bytes", "above 0", self.target_bytes)
-        require(2 <= self.max_bits <= 14, "max_bits", "in [2, 14]", self.max_bits)
-        require(self.samples > 0, "samples", "above 0", self.samples)
-        require(self.compensated >= 0, "compensated", "0 or more", self.compensated)
-        require(self.corrected >= 0, "corrected", "0 or more", self.corrected)
+        settings.check(self)

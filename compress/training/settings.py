@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from typing_extensions import Doc
+from msgspec import Meta
 
+from compress import settings
 from compress.errors import require
 
 
@@ -14,34 +15,40 @@ from compress.errors import require
 class TrainSettings:
     """How a network is trained or fine-tuned."""
 
-    epochs: Annotated[int, Doc("passes over the training part, at least 1")]
-    batch: Annotated[int, Doc("samples a step, over all processes together, at least 1")] = 256
-    optimizer: Annotated[Literal["sgd", "adam", "adamw"], Doc("sgd has Nesterov momentum")] = "sgd"
-    lr: Annotated[float, Doc("learning rate at its highest, above 0")] = 0.1
-    momentum: Annotated[float, Doc("of sgd; the first beta of adam and adamw; in [0, 1)")] = 0.9
-    weight_decay: Annotated[float, Doc("L2 penalty (decoupled for adamw), at least 0")] = 5e-4
-    schedule: Annotated[Literal["cosine", "constant"], Doc("learning rate after the warm-up")] = (
-        "cosine"
+    epochs: Annotated[int, Meta(ge=1, description="passes over the training part")]
+    batch: Annotated[int, Meta(ge=1, description="samples a step, over all processes together")] = (
+        256
     )
-    warmup_epochs: Annotated[float, Doc("linear rise of the learning rate, in [0, epochs]")] = 0.0
-    label_smoothing: Annotated[
-        float, Doc("share of the target spread over all classes, in [0, 1)")
+    optimizer: Annotated[
+        Literal["sgd", "adam", "adamw"], Meta(description="sgd has Nesterov momentum")
+    ] = "sgd"
+    lr: Annotated[float, Meta(gt=0, description="learning rate at its highest")] = 0.1
+    momentum: Annotated[
+        float, Meta(ge=0, lt=1, description="of sgd; the first beta of adam and adamw")
+    ] = 0.9
+    weight_decay: Annotated[float, Meta(ge=0, description="L2 penalty, decoupled for adamw")] = 5e-4
+    schedule: Annotated[
+        Literal["cosine", "constant"], Meta(description="learning rate after the warm-up")
+    ] = "cosine"
+    warmup_epochs: Annotated[
+        float, Meta(ge=0, description="linear rise of the learning rate, at most all epochs")
     ] = 0.0
-    augment: Annotated[float, Doc("strength: factor on the task's augmentation, 0 is off")] = 0.0
+    label_smoothing: Annotated[
+        float, Meta(ge=0, lt=1, description="share of the target spread over all classes")
+    ] = 0.0
+    augment: Annotated[
+        float,
+        Meta(ge=0, le=10, description="factor on the task's augmentation, 0 is off"),
+    ] = 0.0
     patience: Annotated[
-        int | None, Doc("stop after so many epochs without a better validation accuracy")
+        int | None,
+        Meta(description="stop after so many epochs without a better metric on validation"),
     ] = None
 
     def __post_init__(self) -> None:
-        require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
-        require(self.batch >= 1, "batch", "at least 1", self.batch)
-        require(0 < self.lr < float("inf"), "lr", "above 0", self.lr)
-        require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
-        require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
-        rises = 0 <= self.warmup_epochs <= self.epochs
-        require(rises, "warmup_epochs", f"in [0, {self.epochs}]", self.warmup_epochs)
-        smooth = self.label_smoothing
-        require(0 <= smooth < 1, "label_smoothing", "in [0, 1)", smooth)
-        require(0 <= self.augment <= 10, "augment", "in [0, 10]", self.augment)
+        settings.check(self)
+        require(self.lr < float("inf"), "lr", "finite", self.lr)
+        rises = self.warmup_epochs <= self.epochs
+        require(rises, "warmup_epochs", f"at most {self.epochs}, all epochs", self.warmup_epochs)
         waits = self.patience is None or self.patience >= 1
         require(waits, "patience", "at least 1, or none", self.patience)
