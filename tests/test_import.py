@@ -26,6 +26,7 @@ for package in ("artifact", "codecs", "kernels", "runtime", "measure", "cli", "r
     held = importlib.import_module(f"compress.{package}")
     for found in pkgutil.iter_modules(held.__path__, held.__name__ + "."):
         importlib.import_module(found.name)
+import compress.passes.onnx_network
 for found in pkgutil.walk_packages(compress_zoo.__path__, "compress_zoo."):
     if not found.name.startswith("compress_zoo.networks."):  # imported where a network is built
         importlib.import_module(found.name)

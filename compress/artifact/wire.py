@@ -9,16 +9,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from mmap import mmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
 
-_VARINT, _FIXED64, _DELIMITED, _GROUP, _GROUP_END, _FIXED32 = range(6)  # types on the wire
+_VARINT, _FIXED64, DELIMITED, _GROUP, _GROUP_END, _FIXED32 = range(6)  # types on the wire
 _MAX_SHIFT = 63
 _MAX_DEPTH = 100  # as protobuf's own readers have it
 _TENSOR = "onnx.TensorProto"
 _DATA_FIELDS = (4, 9, 10)  # float_data, raw_data, double_data: their bytes are those of the items
+
+
+class Field(NamedTuple):
+    """A field of a message, as it stands there."""
+
+    number: int
+    wire: int  #: its type on the wire
+    at: int  #: where what follows its tag begins: of a delimited one, the length
+    begin: int  #: of what it holds
+    end: int
+
+
+def fields(data: bytes | mmap, at: int, end: int) -> Iterator[Field]:
+    """Yield the fields of a message in their order; what is inside of groups stands for itself.
+
+    Args:
+        data: the bytes around.
+        at: where the message begins.
+        end: where it ends.
+    """
+    while at < end:
+        tag, begin = _number(data, at)
+        number, wire, at = tag >> 3, tag & 7, begin
+        if wire == _VARINT:
+            _, at = _number(data, at)
+        elif wire == DELIMITED:
+            size, begin_of = _number(data, at)
+            at = begin_of + size
+            if at > end:
+                return
+            yield Field(number, wire, begin, begin_of, at)
+            continue
+        elif wire == _FIXED32:
+            at += 4
+        elif wire == _FIXED64:
+            at += 8
+        elif wire not in (_GROUP, _GROUP_END):  # of unknown fields: what is inside is skipped, too
+            return
+        yield Field(number, wire, begin, begin, at)
 
 
 def payloads(
@@ -34,31 +73,18 @@ def payloads(
         min_bytes: of data that are worth it.
         depth: of the message.
     """
-    fields = kind.fields_by_number
+    known = kind.fields_by_number
     is_tensor = kind.full_name == _TENSOR
-    while at < end:
-        tag, at = _number(data, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
-            _, at = _number(data, at)
-        elif wire == _DELIMITED:
-            size, at = _number(data, at)
-            if at + size > end:
-                return
-            field = fields.get(number)
-            if is_tensor and number in _DATA_FIELDS:
-                if size >= min_bytes:
-                    yield at, size
-            elif field is not None and field.message_type is not None and depth < _MAX_DEPTH:
-                inner = field.message_type
-                yield from payloads(data, at, at + size, inner, min_bytes, depth + 1)
-            at += size
-        elif wire == _FIXED32:
-            at += 4
-        elif wire == _FIXED64:
-            at += 8
-        elif wire not in (_GROUP, _GROUP_END):  # of unknown fields: what is inside is skipped, too
-            return
+    for field in fields(data, at, end):
+        if field.wire != DELIMITED:
+            continue
+        about = known.get(field.number)
+        if is_tensor and field.number in _DATA_FIELDS:
+            if field.end - field.begin >= min_bytes:
+                yield field.begin, field.end - field.begin
+        elif about is not None and about.message_type is not None and depth < _MAX_DEPTH:
+            inner = about.message_type
+            yield from payloads(data, field.begin, field.end, inner, min_bytes, depth + 1)
 
 
 def _number(data: bytes | mmap, at: int) -> tuple[int, int]:
