@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compress_zoo.tasks.imagefolder import Files
 from numpy.typing import NDArray
 from PIL import Image
 
 from compress.errors import DataError
 from compress.pictures import from_array, open_image, picture
 from compress.preprocess import Preprocessing
+from compress.tasks.pictures import Files
 
 RAMP = np.arange(0, 252, 3, dtype=np.uint8).reshape(12, 7)  # not square, and no two pixels alike
 COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], -1)

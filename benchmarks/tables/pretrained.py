@@ -26,10 +26,10 @@ from compress_zoo.tasks.stsb import Stsb
 from numpy.typing import NDArray
 
 from benchmarks import results_file
-from compress.artifact import archive
 from compress.measure.answers import order
-from compress.measure.similarity import spearman_of
+from compress.measure.sessions import evaluate_session
 from compress.runtime import load
+from compress.runtime.takes import takes_of
 
 NAME = "pretrained"
 SETTINGS = {"dense": (), "5bit": ("--quantize", "5bit"), "8bit": ("--quantize", "8bit")}
@@ -104,12 +104,13 @@ def _on_images(file: Path, data: Path) -> results_file.Row:
 
 
 def _on_texts(file: Path, root: Path) -> results_file.Row:
-    pairs = Stsb().pairs("test", root)
-    tokenizer = archive.read(file).file("tokenizer.json")
-    assert tokenizer is not None  # published weights bring it
-    value = spearman_of(load(file), tokenizer, pairs)
+    session = load(file)
+    task = Stsb(root=root).suited(takes_of(session, file))
+    pairs = task.load("test")
+    assert pairs is not None  # the task has all parts
+    value = evaluate_session(session, task, pairs)
     return {
-        "metric": "spearman",
+        "metric": task.metric.name,
         "n": len(pairs),
         "percent": round(100 * value, 2),
         "top5_percent": "",
@@ -118,15 +119,16 @@ def _on_texts(file: Path, root: Path) -> results_file.Row:
 
 def _places(file: Path, data: Path) -> NDArray[np.intp]:
     """Return at which place, from 0, a compressed file has the class of each image."""
-    session, samples = load(file), ImageFolder().load("test", data)
+    session = load(file)
+    samples = ImageFolder(root=data).suited(takes_of(session, file)).load("test")
     assert samples is not None  # the run measured on it
-    preprocessing, name = session.preprocessing(), session.inputs[0].name
     places = []
     for begin in range(0, len(samples), _BATCH):
         chosen = np.arange(begin, min(begin + _BATCH, len(samples)))
-        outputs = session.run({name: preprocessing(samples.images(chosen))})
+        inputs, labels = samples.batch(chosen)
+        outputs = session.run({session.inputs[0].name: inputs})
         ranked = np.stack([order(scores) for scores in outputs[session.outputs[0].name]])
-        places.append((ranked == samples.labels[chosen, None]).argmax(1))
+        places.append((ranked == np.asarray(labels)[:, None]).argmax(1))
     return np.concatenate(places)
 
 

@@ -6,22 +6,25 @@ labels, and what its outputs are measured on. ROOT holds the data sets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from compress_zoo import registry
+from compress_zoo.entry import Input
 from compress_zoo.tasks.imagefolder import ImageFolder
 from compress_zoo.tasks.stsb import Stsb
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from compress.measure.similarity import spearman
 from compress.pictures import open_image
 from compress.pipeline import dense, published
 from compress.preprocess import Preprocessing
+from compress.tasks import Takes
+from compress.tasks.encoding import Encoder
+from compress.tasks.similarity import cosines, spearman
 
 _HAN = "squeezenet-deep-compression/compressed_SqueezeNet.net"
 _SEEN = 200  # samples
@@ -107,14 +110,13 @@ def _resnet20(root: Path, trained: Path | None) -> Case:
     """Measure on CIFAR-10's test images; images of the training part are seen."""
     if trained is None:
         raise SystemExit("resnet20 needs --trained FILE, see benchmarks.tables.rate_accuracy")
-    task = ImageFolder()
-    folder = root / "cifar10-images"
-    train, test = (task.load(part, folder) for part in ("train", "test"))
+    task = ImageFolder(root=root / "cifar10-images")
+    train, test = task.pictures("train"), task.pictures("test")
     assert train is not None
     assert test is not None
     model = registry.get("resnet20").build(10)
     dense.weights_file(trained, model)
-    preprocessing = Preprocessing.from_json(task.preprocessing((3, 32, 32)))
+    preprocessing = task.default_preprocessing((3, 32, 32))
     chosen = np.random.default_rng(0).permutation(len(train))[:_SEEN]
     values = torch.from_numpy(preprocessing(test.images(np.arange(len(test)))))
     return Case(
@@ -151,35 +153,32 @@ def _minilm(root: Path, _: Path | None) -> Case:
     model = entry.build()
     entry.load_pretrained(model)
     model.pooler = None  # type: ignore[assignment]  # the mean over tokens takes its place
-    test, train = (Stsb().pairs(part, root) for part in ("test", "train"))
-    texts = [text for pair in test.sentences for text in pair]
-    others = [text for pair in train.sentences for text in pair]
+    task = Stsb(root=root)
+    test, train = task.texts("test"), task.texts("train")
+    texts = [text for pair in test.samples for text in pair]
+    others = [text for pair in train.samples for text in pair]
     chosen = np.random.default_rng(0).permutation(len(others))[:_SEEN]
-    pad = entry.attached()["tokenizer.json"]
+    inputs = [Input((0,), name, 2) for name in ("input_ids", "attention_mask")]
+    encoder = Encoder.of(
+        Takes(name=entry.name, inputs=inputs, tokenizer=entry.attached()["tokenizer.json"])
+    )
 
     def percent(outputs: Outputs, _: NDArray[np.bool_]) -> float:
-        unit = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
-        return 100 * spearman((unit[::2] * unit[1::2]).sum(1), test.scores)
+        vectors = outputs.astype(np.float64)
+        return 100 * spearman(cosines(vectors[::2], vectors[1::2]), test.numbers)
+
+    def tokens(texts: Sequence[str]) -> tuple[Tensor, ...]:
+        return tuple(map(torch.from_numpy, encoder.inputs(encoder.encode(texts))))
 
     return Case(
         model=_Sentences(model).eval(),
-        seen=_tokens(pad, [others[place] for place in chosen]),
-        measured=[_tokens(pad, texts[i : i + 32]) for i in range(0, len(texts), 32)],
+        seen=tokens([others[place] for place in chosen]),
+        measured=[tokens(texts[i : i + 32]) for i in range(0, len(texts), 32)],
         unseen=np.ones(len(texts), bool),
         metric="Spearman",
         scores=False,
         percent=percent,
     )
-
-
-def _tokens(tokenizer: bytes, texts: Iterable[str]) -> tuple[Tensor, Tensor]:
-    """Return the numbers of texts' tokens, padded to the longest, and which are no padding."""
-    from tokenizers import Tokenizer
-
-    made = Tokenizer.from_buffer(tokenizer)
-    made.enable_padding()
-    found = made.encode_batch(list(texts))
-    return torch.tensor([x.ids for x in found]), torch.tensor([x.attention_mask for x in found])
 
 
 _CASES: Mapping[str, Callable[[Path, Path | None], Case]] = {

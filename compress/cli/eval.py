@@ -6,25 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from compress_zoo.tasks import MEASURED
+from compress_zoo.tasks import NAMES
 
 from compress.cli import names
 from compress.cli.output import Json, print_json
 from compress.errors import DataError
 
 if TYPE_CHECKING:
-    from compress_zoo.tasks.stsb import Stsb
-    from compress_zoo.tasks.task import Task
-
-    from compress.preprocess import Preprocessing
     from compress.runtime import Session
+    from compress.tasks import Metric, Samples, Takes, Task
 
 EXAMPLE = "compress eval runs/lenet-5/lenet-5.safetensors --task mnist"
 
 Preprocess = Literal["file", "task"]
 
-_TASKS = f"{', '.join(MEASURED[:-1])} or {MEASURED[-1]}"
-_TOKENIZER = "tokenizer.json"
+_TASKS = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 
 
 def command(
@@ -32,7 +28,9 @@ def command(
     task: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help=f"Task to measure on: {_TASKS}.", autocompletion=names.tasks
+            metavar="NAME|FILE.py:NAME",
+            help=f"Task to measure on: {_TASKS}, or a task in a file of yours.",
+            autocompletion=names.tasks,
         ),
     ],
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Root of the data sets.")] = None,
@@ -47,76 +45,45 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Measure a file on a task's test part; no torch is needed."""
-    from compress_zoo.tasks.stsb import Stsb
-
     from compress.runtime import load
+    from compress.runtime.takes import takes_of
 
-    chosen, root = names.task(task), names.data_root(data)
+    root = names.data_root(data)
+    chosen = names.task(task, root)
     session = load(file, threads=threads)
-    if isinstance(chosen, Stsb):
-        value, count = _spearman(session, file, chosen, root)
-        told = f"{chosen.metric} {100 * value:.2f} on {count:,} pairs"
-    else:
-        value, count = _accuracy(
-            session, chosen, root, _preprocessing(session, file, chosen, preprocess)
-        )
-        told = f"{chosen.metric} {value:.2%} of {count:,} images"
-    if as_json:
-        print_json({"metric": chosen.metric, "value": value, "n": count})
-    else:
-        typer.echo(told)
-
-
-def _accuracy(
-    session: Session, task: Task, root: Path, preprocessing: Preprocessing
-) -> tuple[float, int]:
-    from compress.measure.accuracy import top1
-    from compress.measure.classes import class_numbers
-
-    samples = task.load("test", root)
+    takes = takes_of(session, file, preprocessing=preprocess == "file")
+    if preprocess == "file":
+        _require_told(chosen, takes)
+    suited = chosen.suited(takes)
+    samples = suited.load("test")
     if samples is None or len(samples) == 0:
-        raise DataError(f"task {task.name} has no test part in {root}")
-    names, known = task.classes(root), session.metadata.get("labels")
-    classes = [str(label) for label in known] if isinstance(known, list) else list(names)
-    numbers = class_numbers(names, classes, set(samples.labels.tolist()))
-    right = top1(
-        session,
-        samples,
-        preprocessing,
-        classes=classes,
-        labels=numbers[samples.labels],
-    )
-    return right / len(samples), len(samples)
+        raise DataError(f"task {suited.name} has no test part in {root}")
+    value = _measured(session, suited, samples)
+    if as_json:
+        print_json({"metric": suited.metric.name, "value": value, "n": len(samples)})
+    else:
+        typer.echo(f"{_told(suited.metric, value)} on {len(samples):,} samples")
 
 
-def _spearman(session: Session, file: Path, task: Stsb, root: Path) -> tuple[float, int]:
-    from compress.artifact import archive
-    from compress.measure.similarity import spearman_of
+def _require_told(task: Task, takes: Takes) -> None:
+    """Raise `DataError` where a file does not tell how an image becomes its input: none guesses."""
+    from compress.tasks.images import ImageTask
 
-    tokenizer = archive.read(file).file(_TOKENIZER) if file.suffix != ".onnx" else None
-    if tokenizer is None:
+    if isinstance(task, ImageTask) and takes.preprocessing is None:
         raise DataError(
-            f"{file} holds no {_TOKENIZER}, without which task {task.name} has no input"
+            f"{takes.name} does not tell how an image becomes its input; measure the file that "
+            f"compress run wrote, or take that of task {task.name} with --preprocess task"
         )
-    pairs = task.pairs("test", root)
-    return spearman_of(session, tokenizer, pairs), len(pairs)
 
 
-def _preprocessing(session: Session, file: Path, task: Task, source: Preprocess) -> Preprocessing:
-    """Return how images become inputs; what the file does not tell is not guessed."""
-    if source == "file":
-        if "preprocessing" not in session.metadata:
-            raise DataError(
-                f"{file} does not tell how an image becomes its input; measure the file that "
-                f"compress run wrote, or take that of task {task.name} with --preprocess task"
-            )
-        return session.preprocessing()
-    from compress.preprocess import Preprocessing
+def _measured(session: Session, task: Task, samples: Samples) -> float:
+    from compress.measure.sessions import evaluate_session
 
-    match [value.shape for value in session.inputs]:
-        case [(_, int(channels), int(height), int(width))]:
-            return Preprocessing.from_json(task.preprocessing((channels, height, width)))
-        case shapes:
-            raise DataError(
-                f"the network must take images, got inputs of shape {', '.join(map(str, shapes))}"
-            )
+    labels = session.metadata.get("labels")
+    known = [str(label) for label in labels] if isinstance(labels, list) else None
+    return evaluate_session(session, task, samples, labels=known)
+
+
+def _told(metric: Metric, value: float) -> str:
+    """Return a metric's name and value as people read it."""
+    return f"{metric.name} {value:.2%}" if metric.is_fraction else f"{metric.name} {value:.4g}"

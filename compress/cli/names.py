@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compress_zoo.tasks import MEASURED, TRAINED
+from compress_zoo.tasks import NAMES
 
 from compress import places
-from compress.errors import SettingsError
 
 if TYPE_CHECKING:
-    from compress_zoo.tasks.stsb import Stsb
-    from compress_zoo.tasks.task import Task
-
     from compress.pipeline.subject import Subject
     from compress.recipe import Recipe
+    from compress.tasks import Task
 
 
 def data_root(given: str | Path | None) -> Path:
@@ -32,35 +29,14 @@ def models(begun: str) -> list[str]:
 
 def tasks(begun: str) -> list[str]:
     """Return the names of tasks that begin so, for the shell's completion."""
-    return [name for name in MEASURED if name.startswith(begun)]
+    return [name for name in NAMES if name.startswith(begun)]
 
 
-def trainable(begun: str) -> list[str]:
-    """Return the names of tasks that begin so and can be trained on."""
-    return [name for name in TRAINED if name.startswith(begun)]
-
-
-def task(name: str) -> Task | Stsb:
-    """Return a task of the zoo that is measured on."""
+def task(name: str, root: Path) -> Task:
+    """Return a task of the zoo."""
     from compress_zoo.tasks import registry
 
-    return registry.get(name)
-
-
-def trained_task(name: str) -> Task:
-    """Return a task of the zoo that a run can train and measure on."""
-    from compress_zoo.errors import unknown
-    from compress_zoo.tasks.stsb import Stsb
-
-    if name not in MEASURED:
-        raise unknown("task", name, TRAINED)
-    found = task(name)
-    if isinstance(found, Stsb):
-        raise SettingsError(
-            f"task {name} has nothing to train on: run without --task, then measure the file with "
-            f"compress eval FILE --task {name}"
-        )
-    return found
+    return registry.get(name, root)
 
 
 def subject(recipe: Recipe) -> Subject:
@@ -71,8 +47,8 @@ def subject(recipe: Recipe) -> Subject:
 
     entry = registry.get(recipe.model)
     root = data_root(recipe.data)
-    chosen = trained_task(recipe.task) if recipe.task is not None else None
-    classes = len(chosen.classes(root)) if chosen is not None else None
+    chosen = task(recipe.task, root) if recipe.task is not None else None
+    classes = len(chosen.classes) if chosen is not None else None
     return Subject(
         name=entry.name,
         inputs=entry.inputs,

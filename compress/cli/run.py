@@ -43,7 +43,7 @@ def _option(
 def command(
     model: Annotated[str | None, _option("model", "NAME", completion=names.models)] = None,
     weights: Annotated[str | None, _option("weights", "pretrained|random|trained|FILE")] = None,
-    task: Annotated[str | None, _option("task", "NAME", completion=names.trainable)] = None,
+    task: Annotated[str | None, _option("task", "NAME", completion=names.tasks)] = None,
     data: Annotated[str | None, _option("data", "DIR")] = None,
     prune: Annotated[str | None, _option("prune", "S|KIND=S,…")] = None,
     quantize: Annotated[str | None, _option("quantize", "N|KIND=N,…")] = None,

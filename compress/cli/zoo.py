@@ -73,7 +73,7 @@ def command(
         print_json({"rows": rows})
         return
     _show_all(rows)
-    trained = ", ".join(names.trainable(""))
+    trained = ", ".join(names.tasks(""))
     notes().print(f"{len(rows)} rows; file: compressed at {measured.SETTING}, random weights")
     notes().print(f"tasks that compress run trains on: {trained}")
 

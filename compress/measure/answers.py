@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import DataError
+from compress.tasks.outputs import all_of
+from compress.tasks.task import Values
 
 Class = int | str
 
@@ -110,29 +112,46 @@ class Answers:
             ) from error
 
 
-def ask(network: Network, inputs: NDArray[Any]) -> Answers:
-    """Run a network of one input on samples, and read the classes that it says.
+def ask(network: Network, inputs: Values) -> Answers:
+    """Run a network on samples, and read the classes that it says.
 
     Args:
-        network: it may take any number of samples at a time, or one fixed number.
-        inputs: at least one sample, batch first.
+        network: see `run`.
+        inputs: see `run`.
 
     Raises:
         DataError: when the network refuses the input, or its outputs do not tell classes.
     """
-    count, fixed = len(inputs), fixed_batch(network)
+    return read(run(network, inputs), len(all_of(inputs)[0]))
+
+
+def run(network: Network, inputs: Values) -> dict[str, Any]:
+    """Return what a network gives for samples, by name.
+
+    Args:
+        network: it may take any number of samples at a time, or one fixed number.
+        inputs: at least one sample, batch first; a tuple for a network of several inputs.
+
+    Raises:
+        DataError: when the network refuses the input.
+    """
+    given, names = all_of(inputs), [taken.name for taken in network.inputs]
+    if len(given) != len(names):
+        raise DataError(
+            f"the network must be given {len(names)} inputs ({', '.join(names)}), got {len(given)}"
+        )
+    count, fixed = len(given[0]), fixed_batch(network)
     step = fixed or count
     runs: list[Mapping[str, Any]] = []
     for begin in range(0, count, step):
-        chosen = inputs[begin : begin + step]
-        if len(chosen) < step:  # the last ones are filled up
-            chosen = np.resize(chosen, (step, *chosen.shape[1:]))
-        runs.append(network.run({network.inputs[0].name: chosen}))
-    outputs = {
+        chosen = [array[begin : begin + step] for array in given]
+        if len(chosen[0]) < step:  # the last ones are filled up
+            chosen = [np.resize(array, (step, *array.shape[1:])) for array in chosen]
+        runs.append(network.run(dict(zip(names, chosen, strict=True))))
+    return {
         value.name: _joined([done[value.name] for done in runs], step, count)
         for value in network.outputs
     }
-    return read(outputs, count)
 
 
 def fixed_batch(network: Network) -> int | None:

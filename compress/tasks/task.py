@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 Part = Literal["train", "validation", "test"]
 Indices = Sequence[int] | NDArray[np.int64]
 Values = NDArray[Any] | tuple[NDArray[Any], ...]  # one array, or one for each input or target
-Augment = Callable[["Tensor", NDArray[np.int64]], "Tensor"]  # inputs, and their places in an epoch
+#: takes a batch's inputs as tensors, and their places in an epoch; returns them changed
+Augment = Callable[[Any, NDArray[np.int64]], Any]
 
 
 class Samples(Protocol):
@@ -81,10 +83,17 @@ class Task(ABC):
     def loss(self, outputs: Any, targets: Any) -> Tensor:  # noqa: ANN401 (the network's own)
         """Return the mean loss of a batch.
 
+        One that takes `label_smoothing`, too, is given it by that name where it is above 0.
+
         Args:
             outputs: what the network returns.
             targets: the tensor or tensors that `Samples.batch` gave as arrays.
         """
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the loss takes `label_smoothing`, by its name."""
+        return takes_smoothing(self.loss)
 
     def suited(self, takes: Takes) -> Task:
         """Return the task with its inputs made for one network.
@@ -111,6 +120,12 @@ class Task(ABC):
     def settings(self) -> Mapping[str, Any]:
         """Return what decides inputs, targets and loss beside the data, as JSON's types."""
         return {"task": self.name, **self.facts}
+
+
+def takes_smoothing(loss: Callable[..., Any]) -> bool:
+    """Tell whether a function can be given `label_smoothing` by name."""
+    found = inspect.signature(loss).parameters.values()
+    return any(p.name == "label_smoothing" or p.kind is p.VAR_KEYWORD for p in found)
 
 
 DEFAULT_TRAINING: Mapping[str, Mapping[str, Any]] = {

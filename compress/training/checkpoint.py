@@ -30,7 +30,8 @@ class History:
     """What a training has seen so far."""
 
     losses: list[float] = field(default_factory=list)  #: mean over each epoch
-    correct: list[int] = field(default_factory=list)  #: validation samples classified rightly
+    #: metric on the validation part after each epoch; None where an output was not finite
+    validation: list[float | None] = field(default_factory=list)
     best_epoch: int = -1  #: counted from 0; -1 before the first or without validation
     best: dict[str, Tensor] = field(default_factory=dict)  #: `snapshot` after that epoch
 
@@ -39,11 +40,11 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
     identity: str
     losses: list[float]
-    correct: list[int]
+    validation: list[float | None]
     best_epoch: int
 
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
@@ -89,7 +90,7 @@ def save(
             if isinstance(held, Tensor):  # SGD keeps None until its first step
                 tensors[f"optimizer/{index}/{name}"] = held.detach().cpu().contiguous()
     tensors |= {f"best/{name}": held for name, held in history.best.items()}
-    record = _Record(_FORMAT, identity, history.losses, history.correct, history.best_epoch)
+    record = _Record(_FORMAT, identity, history.losses, history.validation, history.best_epoch)
     metadata = {**kept.ROOM, "training": msgspec.json.encode(record).decode()}
     kept.write(path, safetensors.torch.save(tensors, metadata))
 
@@ -122,7 +123,7 @@ def load(path: Path, identity: str, model: nn.Module, optimizer: Optimizer) -> H
     except (CompressError, KeyError, ValueError) as error:
         raise _unusable(path, str(error)) from error
     best = _under("best/", tensors)
-    return History(record.losses, record.correct, record.best_epoch, best)
+    return History(record.losses, record.validation, record.best_epoch, best)
 
 
 def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -1,7 +1,7 @@
-"""From samples to batches of inputs and labels.
+"""From samples to batches of inputs and targets on a device.
 
-Where the whole part fits in memory it is decoded once; else each batch is decoded by worker
-processes. Both give the same numbers.
+Where the whole part fits in memory it is made ready once; else each batch is by worker processes.
+Both give the same numbers.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from compress import limits
 from compress.errors import DataError
-from compress.preprocess import Preprocessing
-from compress.training.task import Samples
+from compress.tasks import Samples
+from compress.tasks.task import Values as Arrays
 
 Order = NDArray[np.int64]
-Batch = tuple[Tensor, Tensor]
+Values = Tensor | tuple[Tensor, ...]
+Batch = tuple[Values, Values]
 
-_MEMORY_BYTES = 512 << 20  # for pixels, and again for inputs
+_MEMORY_BYTES = 512 << 20  # for the samples of a part, made ready
 _MAX_WORKERS = 4
-_CHUNK = 1024  # samples decoded at a time when all are decoded once
 
 
 def generator(*words: int) -> torch.Generator:
@@ -61,68 +61,52 @@ def shares(count: int, batch: int, processes: int) -> list[list[slice]]:
     ]
 
 
+def answer(model: nn.Module, inputs: Values) -> Any:  # noqa: ANN401  (the network's own)
+    """Return what a network gives for a batch; a tuple is its arguments."""
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
 class Batches:
-    """Samples as batches of inputs `(n, channels, height, width)` and labels `(n,)`."""
+    """Samples as batches of inputs and targets: a tensor each, or a tuple of tensors."""
 
     def __init__(
         self,
         samples: Samples,
-        preprocessing: Preprocessing,
         *,
         memory_bytes: int = _MEMORY_BYTES,
         workers: int | None = None,
     ) -> None:
-        """Decode the samples where they fit in memory.
+        """Hold the samples in memory where they fit.
 
         Args:
             samples: at least one.
-            preprocessing: what the network expects.
-            memory_bytes: limit for all pixels, and for all inputs beside them.
+            memory_bytes: limit for all of them.
             workers: processes that decode where it does not fit; by default one a core, at most 4.
         """
         if not len(samples):
             raise DataError("samples must be at least one, got 0: the part of the data is empty")
-        self.count = len(samples)
-        self._samples, self._preprocessing = samples, preprocessing
-        self._labels = torch.from_numpy(np.ascontiguousarray(samples.labels, np.int64))
+        held = samples.in_memory(memory_bytes)
+        self.samples = samples if held is None else held
+        self._is_held = held is not None
         self._workers = min(_MAX_WORKERS, limits.cores()) if workers is None else workers
-        channels = 1 if preprocessing.mode == "L" else 3
-        self.values_per_sample = channels * preprocessing.crop[0] * preprocessing.crop[1]
-        pixel_bytes = self.count * self.values_per_sample
-        self._pixels: NDArray[np.uint8] | None = None
-        self._inputs: Tensor | None = None
-        if 4 * pixel_bytes <= memory_bytes:
-            self._inputs = torch.empty(self.count, channels, *preprocessing.crop)
-            for part, pixels in self._all():
-                self._inputs[part] = torch.from_numpy(preprocessing.values(pixels))
-        elif pixel_bytes <= memory_bytes:
-            self._pixels = np.empty((self.count, *preprocessing.crop, channels), np.uint8)
-            for part, pixels in self._all():
-                self._pixels[part] = pixels
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return self.count
-
-    def inputs(self, indices: Order) -> Tensor:
-        """Return the network's inputs for some samples."""
-        if self._inputs is not None:
-            return self._inputs[torch.from_numpy(indices)]
-        if self._pixels is not None:
-            return torch.from_numpy(self._preprocessing.values(self._pixels[indices]))
-        return torch.from_numpy(self._preprocessing(self._samples.images(indices)))
+        return len(self.samples)
 
     def iterate(self, batches: Sequence[Order], device: torch.device) -> Iterator[Batch]:
         """Yield the batches that some arrays of indices ask for, on a device, in their order."""
-        for indices, inputs in zip(batches, self._stream(batches), strict=True):
-            labels = self._labels[torch.from_numpy(indices)]
-            # oneDNN's convolutions on a CPU are about twice as fast with channels last
-            placed = inputs.to(device, memory_format=torch.channels_last)
-            yield placed, labels.to(device)
+        for inputs, targets in self._stream(batches):
+            yield _placed(inputs, device), _placed(targets, device)
 
-    def _stream(self, batches: Sequence[Order]) -> Iterator[Tensor]:
-        if self._inputs is not None or self._pixels is not None or not self._workers:
-            yield from map(self.inputs, batches)
+    def made(self, indices: Order) -> Batch:
+        """Return some samples as tensors."""
+        inputs, targets = self.samples.batch(indices)
+        return _tensors(inputs), _tensors(targets)
+
+    def _stream(self, batches: Sequence[Order]) -> Iterator[Batch]:
+        if self._is_held or not self._workers:
+            yield from map(self.made, batches)
             return
         loader = DataLoader(
             _Decoded(self),
@@ -137,28 +121,46 @@ class Batches:
                 raise made
             yield made
 
-    def _all(self) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-        for start in range(0, self.count, _CHUNK):
-            part = slice(start, min(start + _CHUNK, self.count))
-            indices = np.arange(part.start, part.stop)
-            yield part, self._preprocessing.pixels(self._samples.images(indices))
 
-
-class _Decoded(Dataset[Tensor]):
+class _Decoded(Dataset[Batch]):
     """What a worker of the loader sees: a batch at once."""
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
-    def __getitems__(self, indices: list[int]) -> Tensor | Exception:
+    def __getitems__(self, indices: list[int]) -> Batch | Exception:
         """Return a batch, or the error for the main process to raise as it is.
 
         An error that is raised here would arrive with the worker's traceback as its text.
         """
         try:
-            return self._batches.inputs(np.asarray(indices, np.int64))
+            return self._batches.made(np.asarray(indices, np.int64))
         except Exception as error:  # noqa: BLE001 (it is raised again in `_stream`)
             return error
+
+
+def _tensors(values: Arrays) -> Values:
+    if isinstance(values, tuple):
+        return tuple(map(_tensor, values))
+    return _tensor(values)
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    whole = np.ascontiguousarray(array)
+    return torch.from_numpy(whole if whole.flags.writeable else whole.copy())
+
+
+def _placed(values: Values, device: torch.device) -> Values:
+    if isinstance(values, tuple):
+        return tuple(_on(tensor, device) for tensor in values)
+    return _on(values, device)
+
+
+def _on(tensor: Tensor, device: torch.device) -> Tensor:
+    if tensor.ndim == 4 and tensor.is_floating_point():
+        # oneDNN's convolutions on a CPU are about twice as fast with channels last
+        return tensor.to(device, memory_format=torch.channels_last)
+    return tensor.to(device)
 
 
 def _uninterrupted(_worker: int) -> None:

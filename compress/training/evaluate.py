@@ -1,89 +1,93 @@
-"""Accuracy of a network on samples."""
+"""A task's metric of a network of torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from compress.errors import DataError
-from compress.preprocess import Preprocessing
-from compress.training.data import Batches, Order
-from compress.training.task import Samples
+from compress.measure.evaluate import Order, Progress, batch_of, chunks, whole
+from compress.measure.evaluate import figures as figures_of
+from compress.tasks import Metric, Samples, Task
+from compress.tasks.metric import Figures
+from compress.tasks.outputs import all_of
+from compress.training.data import Batches, Values, answer
 
-_MAX_BATCH = 256
 _BATCH_VALUES = 4 << 20  # 27 images of 224x224: activations take many times the input's memory
 
 
-def accuracy(
+def evaluate(
     model: nn.Module,
+    task: Task,
     samples: Samples,
-    preprocessing: Preprocessing,
     *,
     batch: int | None = None,
     device: str | torch.device = "cpu",
+    progress: Progress | None = None,
 ) -> float:
-    """Return the fraction of samples whose largest output is that of their class, in [0, 1].
+    """Return the task's metric of a network on samples.
 
     The model is moved to the device and keeps its mode.
 
     Args:
-        model: gives one output a class.
+        model: takes what the samples give.
+        task: that the samples are of.
         samples: at least one.
-        preprocessing: what the network expects.
         batch: samples at a time; by default as many as keep memory small, at most 256.
         device: where it runs.
+        progress: called with the samples done and the samples in all.
 
     Raises:
-        DataError: when the outputs of a sample are not finite: such a network has no accuracy.
+        DataError: when the outputs of a sample are not finite: such a network has no metric.
     """
-    batches, place = Batches(samples, preprocessing), torch.device(device)
-    order = chunks(len(batches), batch or batch_of(batches))
-    right, unknown = _count(model.to(place), batches, order, place)
-    if unknown:
-        raise DataError(
-            f"the network's outputs are not finite for {unknown} of {len(batches)} images, "
-            "so it has no accuracy: look at its weights, or train with a lower lr"
-        )
-    return right / len(batches)
+    batches, place = Batches(samples), torch.device(device)
+    order = order_of(batches, batch)
+    return whole(
+        task.metric, figures(model.to(place), task.metric, batches, order, place, progress)
+    )
 
 
-def batch_of(batches: Batches) -> int:
-    """Return how many samples are evaluated at a time."""
-    return max(1, min(_MAX_BATCH, _BATCH_VALUES // batches.values_per_sample))
-
-
-def chunks(count: int, batch: int) -> list[Order]:
-    """Return the numbers below `count` in order, in arrays of at most `batch`."""
-    return [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]
-
-
-def correct(
-    model: nn.Module, batches: Batches, order: Sequence[Order], device: torch.device
-) -> int:
-    """Return how many of the samples in `order` are classified rightly.
-
-    One whose outputs are not finite is not: it has no class.
-    """
-    return _count(model, batches, order, device)[0]
+def order_of(batches: Batches, batch: int | None = None) -> list[Order]:
+    """Return all samples in order, as many at a time as keep memory small."""
+    return chunks(len(batches), batch or batch_of(batches.samples, _BATCH_VALUES))
 
 
 @torch.inference_mode()
-def _count(
-    model: nn.Module, batches: Batches, order: Sequence[Order], device: torch.device
-) -> tuple[int, int]:
-    """Return how many samples are classified rightly, and of how many outputs are not finite."""
+def figures(
+    model: nn.Module,
+    metric: Metric,
+    batches: Batches,
+    order: Sequence[Order],
+    device: torch.device,
+    progress: Progress | None = None,
+) -> Figures:
+    """Return the metric's figures of the samples in `order`, at least one.
+
+    Those of a sample whose outputs are not finite are NaN.
+    """
     training = model.training
     model.eval()
+
+    def forward(inputs: Values) -> Any:  # noqa: ANN401  (arrays, as the network's outputs are)
+        outputs = tuple(map(_array, all_of(answer(model, inputs))))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def given() -> Iterator[tuple[Values, Any]]:
+        for inputs, targets in batches.iterate(order, device):
+            held = tuple(map(_array, all_of(targets)))
+            yield inputs, held if isinstance(targets, tuple) else held[0]
+
     try:
-        right, unknown = torch.zeros(2, dtype=torch.int64, device=device)
-        for inputs, labels in batches.iterate(order, device):
-            largest, found = model(inputs).max(1)
-            told = largest.isfinite()  # a NaN is the largest to torch, too
-            right += (told & (found == labels)).sum()
-            unknown += (~told).sum()
-        return int(right), int(unknown)
+        return figures_of(forward, given(), metric, [len(part) for part in order], progress)
     finally:
         model.train(training)
+
+
+def _array(held: Any) -> Any:  # noqa: ANN401  (an output that is no tensor stays)
+    if not isinstance(held, Tensor):
+        return held
+    if held.dtype == torch.bfloat16:  # which numpy has not
+        held = held.float()
+    return held.cpu().numpy()

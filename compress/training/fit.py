@@ -1,16 +1,18 @@
-"""The fit loop: dense baselines, fine-tuning under masks, centroids. It runs on accelerate.
+"""The fit loop: dense networks, fine-tuning under masks, centroids. It runs on accelerate.
 
-The same call works in one process and under `torchrun`: each process takes its part of every
-global batch, gradients are averaged with the parts' true weights, and the order and the
-augmentation do not depend on the number of processes. BatchNorm uses the statistics of each
-process's part, and the first process's running statistics are kept; dropout draws anew on each
-process. On a CPU the same call gives the same bits, resumed or not.
+What is lost and what is better the task says. The same call works in one process and under
+`torchrun`: each process takes its part of every global batch, gradients are averaged with the
+parts' true weights, and the order and the augmentation do not depend on the number of processes.
+BatchNorm uses the statistics of each process's part, and the first process's running statistics
+are kept; dropout draws anew on each process. On a CPU the same call gives the same bits, resumed or
+not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,19 +20,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from typing_extensions import assert_never
 
 from compress.constraints import constraints_of
-from compress.errors import MissingExtraError, SettingsError, require
-from compress.preprocess import Preprocessing
-from compress.training import augment, checkpoint, evaluate, schedule
-from compress.training.data import Batches, Order, generator, permutation, shares
+from compress.errors import DataError, MissingExtraError, SettingsError, require
+from compress.measure.evaluate import whole
+from compress.tasks import Samples, Task
+from compress.tasks.metric import Figures
+from compress.training import checkpoint, evaluate, schedule
+from compress.training.data import Batches, Order, Values, answer, generator, permutation, shares
 from compress.training.settings import TrainSettings
-from compress.training.task import Samples
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -49,44 +52,42 @@ class FitReport:
 
     epochs: int  #: that were run
     losses: tuple[float, ...]  #: mean loss of each epoch
-    validation_correct: tuple[int, ...]  #: after each epoch; empty without validation
-    validation_samples: int
+    #: the task's metric after each epoch, None where an output was not finite; empty without
+    #: validation
+    validation: tuple[float | None, ...]
     best_epoch: int  #: the one that was kept, counted from 0
 
     @property
-    def validation_accuracy(self) -> float | None:
-        """Accuracy of what was kept, in [0, 1]."""
-        if not self.validation_samples:
-            return None
-        return self.validation_correct[self.best_epoch] / self.validation_samples
+    def best(self) -> float | None:
+        """Metric of what was kept; None where it is not known."""
+        return self.validation[self.best_epoch] if self.validation else None
 
 
 def fit(
     model: nn.Module,
     settings: TrainSettings,
     *,
+    task: Task,
     train: Samples,
     validation: Samples | None,
-    preprocessing: Preprocessing,
-    augmentation: Mapping[str, float],
     seed: int,
     device: str | torch.device = "cpu",
     checkpoint: Path | None = None,
     on_step: OnStep | None = None,
     progress: Progress | None = None,
 ) -> FitReport:
-    """Train a classifier in place; it keeps its constraints and ends in evaluation mode.
+    """Train a network in place; it keeps its constraints and ends in evaluation mode.
 
-    The weights after the epoch with the best validation accuracy are kept, the later one of two
-    alike, and only of epochs since masks and codes last changed; without validation, the last.
+    The weights after the epoch with the best metric on the validation part are kept, the later
+    one of two alike, and only of epochs since masks and codes last changed; without validation,
+    the last.
 
     Args:
-        model: takes `(n, channels, height, width)`, gives one output a class.
+        model: takes what the samples give, and gives what the task's loss takes.
         settings: of the training.
+        task: loss, metric and augmentation.
         train: part to train on; every sample comes once in an epoch.
         validation: part to choose the epoch by.
-        preprocessing: of both parts.
-        augmentation: the task's, see `augment.CHANGES`.
         seed: at least 0; order, augmentation and dropout follow from it.
         device: "cpu" or "cuda".
         checkpoint: file that is written after each epoch, and resumed from where it exists; a
@@ -96,25 +97,26 @@ def fit(
         progress: called now and then with the same numbers, counted from 1, and figures to show.
 
     Raises:
-        SettingsError: when the settings do not fit the data or the processes.
+        SettingsError: when the settings do not fit the task, the data or the processes.
         DataError: when the checkpoint is of another training.
     """
     require(seed >= 0, "seed", "at least 0", seed)
+    smooths = settings.label_smoothing == 0 or task.smooths
+    told = f"0, since the loss of task {task.name} takes none"
+    require(smooths, "label_smoothing", told, settings.label_smoothing)
     accelerator = _accelerator(torch.device(device))
     model.to(accelerator.device)
     loop = _Loop(
-        accelerator, model, settings, Batches(train, preprocessing),
-        Batches(validation, preprocessing) if validation is not None else None,
-        augmentation, seed, on_step, progress,
+        accelerator, model, settings, task, Batches(train),
+        Batches(validation) if validation is not None else None, seed, on_step, progress,
     )  # fmt: skip
-    identity = _identity(model, settings, preprocessing, augmentation, seed, train, validation)
+    identity = _identity(model, settings, task, seed, train, validation)
     with _undisturbed(accelerator.device), loop.prepared():
         history = loop.run(checkpoint, identity)
     return FitReport(
         epochs=len(history.losses),
         losses=tuple(history.losses),
-        validation_correct=tuple(history.correct),
-        validation_samples=len(validation) if validation is not None else 0,
+        validation=tuple(history.validation),
         best_epoch=history.best_epoch if validation is not None else len(history.losses) - 1,
     )
 
@@ -127,16 +129,18 @@ class _Loop:
         accelerator: Accelerator,
         model: nn.Module,
         settings: TrainSettings,
+        task: Task,
         train: Batches,
         validation: Batches | None,
-        augmentation: Mapping[str, float],
         seed: int,
         on_step: OnStep | None,
         progress: Progress | None,
     ) -> None:
         self.accelerator, self.model, self.settings = accelerator, model, settings
-        self.train, self.validation = train, validation
-        self.augmentation, self.seed = augmentation, seed
+        self.task, self.train, self.validation, self.seed = task, train, validation, seed
+        self.options = (
+            {"label_smoothing": settings.label_smoothing} if settings.label_smoothing else {}
+        )
         self.on_step, self.progress = on_step, progress
         self.constraints = constraints_of(model)
         self.constraints.apply(model)
@@ -202,38 +206,35 @@ class _Loop:
         count, process = len(self.train), self.accelerator.process_index
         order = permutation(count, self.seed, epoch, _ORDER)
         drawn = generator(self.seed, epoch, _AUGMENT)
-        maps = augment.draw(self.augmentation, self.settings.augment, count, drawn)
+        change = self.task.augment(count, self.settings.augment, drawn)
         mine = [batch[process] for batch in self.shares]
         torch.manual_seed(generator(self.seed, epoch, _NOISE, process).initial_seed())
         self.model.train()
         summed = torch.zeros((), device=self.accelerator.device)
         batches = self.train.iterate([order[part] for part in mine], self.accelerator.device)
-        for index, (inputs, labels) in enumerate(batches):
+        for index, (inputs, targets) in enumerate(batches):
             step = epoch * self.steps + index
             if self.on_step is not None:
                 self.on_step(step, self.settings.epochs * self.steps)
-            if maps is not None:
-                inputs = augment.transform(inputs, maps[mine[index]].to(inputs.device))
-            whole = self.shares[index][-1].stop - self.shares[index][0].start
-            loss = self._step(inputs, labels, whole)
+            if change is not None:
+                inputs = change(inputs, np.arange(count)[mine[index]])
+            loss = self._step(inputs, targets, index)
             advance()
-            summed += loss
+            summed += loss * (mine[index].stop - mine[index].start)
             if self.progress is not None and self._is_due(index):
-                self._tell(step, {"loss": float(loss) / len(labels)})
+                self._tell(step, {"loss": float(loss)})
         total: Tensor = self.accelerator.reduce(summed, "sum")
         return float(total) / count
 
-    def _step(self, inputs: Tensor, labels: Tensor, whole: int) -> Tensor:
-        """Take one step; return the loss summed over this process's samples."""
+    def _step(self, inputs: Values, targets: Values, index: int) -> Tensor:
+        """Take one step; return the mean loss of this process's samples."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(
-            self.wrapped(inputs),
-            labels,
-            reduction="sum",
-            label_smoothing=self.settings.label_smoothing,
-        )
+        loss = self.task.loss(answer(self.wrapped, inputs), targets, **self.options)
         # the processes' gradients are averaged: this makes it the mean over the global batch
-        self.accelerator.backward(loss * (self.accelerator.num_processes / whole))
+        share, processes = self.shares[index], self.accelerator.num_processes
+        part = share[self.accelerator.process_index]
+        weight = (part.stop - part.start) * processes / (share[-1].stop - share[0].start)
+        self.accelerator.backward(loss * weight)
         self.constraints.collect_gradients(self.model)
         self.stepper.step()
         self.constraints.apply(self.model)
@@ -242,25 +243,37 @@ class _Loop:
     def _judge(
         self, validation: Batches, history: checkpoint.History, codes: dict[str, Tensor]
     ) -> None:
-        """Count what is right after an epoch and keep the weights if none was better."""
-        history.correct.append(self._correct(validation))
+        """Measure after an epoch and keep the weights if none was better."""
+        history.validation.append(self._metric(validation))
         if not _equal(codes, self._discrete()):
             history.best_epoch = -1  # an earlier epoch is of a denser or other network
-        best = history.correct[history.best_epoch] if history.best_epoch >= 0 else -1
-        if history.correct[-1] >= best:
+        best = history.validation[history.best_epoch] if history.best_epoch >= 0 else None
+        if self._is_as_good(history.validation[-1], best):
             history.best_epoch = len(history.losses) - 1
             history.best = checkpoint.snapshot(self.model)
 
-    def _correct(self, validation: Batches) -> int:
+    def _is_as_good(self, found: float | None, best: float | None) -> bool:
+        if best is None or found is None:
+            return best is None
+        return found >= best if self.task.metric.higher_is_better else found <= best
+
+    def _metric(self, validation: Batches) -> float | None:
+        """Measure a part of the data; None where an output is not finite."""
         device, count = self.accelerator.device, self.accelerator.num_processes
         if count > 1:
             from accelerate.utils import broadcast
 
             broadcast(list(self.model.buffers()))
-        parts = evaluate.chunks(len(validation), evaluate.batch_of(validation))
-        mine: list[Order] = parts[self.accelerator.process_index :: count]
-        right = torch.tensor(evaluate.correct(self.model, validation, mine, device), device=device)
-        return int(self.accelerator.reduce(right, "sum"))
+        order = evaluate.order_of(validation)
+        mine = order[self.accelerator.process_index :: count]
+        metric, parts = self.task.metric, list[tuple[Order, Figures]]()
+        if mine:  # there may be fewer batches than processes
+            found = evaluate.figures(self.model, metric, validation, mine, device)
+            parts = [(np.concatenate(mine), found)]
+        try:
+            return whole(metric, _together(parts, count))
+        except DataError:
+            return None
 
     def _discrete(self) -> dict[str, Tensor]:
         """Copy the masks and codes: all of the constraints but the centroids' values."""
@@ -270,7 +283,8 @@ class _Loop:
     def _show(self, history: checkpoint.History) -> None:
         figures = {"loss": history.losses[-1]}
         if self.validation is not None:
-            figures["accuracy"] = history.correct[-1] / len(self.validation)
+            found = history.validation[-1]
+            figures[self.task.metric.name] = math.nan if found is None else found
         self._tell(len(history.losses) * self.steps - 1, figures)
 
     def _is_due(self, index: int) -> bool:
@@ -322,11 +336,21 @@ def _undisturbed(device: torch.device) -> Iterator[None]:
         yield
 
 
+def _together(parts: list[tuple[Order, Figures]], processes: int) -> Figures:
+    """Return the figures of all processes, in the order of the samples."""
+    if processes > 1:
+        from accelerate.utils import gather_object
+
+        parts = gather_object(parts)
+    places = np.concatenate([place for place, _ in parts])
+    found: Figures = np.concatenate([figures for _, figures in parts])
+    return found[np.argsort(places)]
+
+
 def _identity(
     model: nn.Module,
     settings: TrainSettings,
-    preprocessing: Preprocessing,
-    augmentation: Mapping[str, float],
+    task: Task,
     seed: int,
     train: Samples,
     validation: Samples | None,
@@ -334,8 +358,7 @@ def _identity(
     """Digest what a resumed training must have in common with the one it goes on with."""
     record = {
         "settings": asdict(settings),
-        "preprocessing": preprocessing.to_json(),
-        "augmentation": dict(augmentation),
+        "task": task.settings,
         "seed": seed,
         "parameters": [(name, list(p.shape)) for name, p in model.named_parameters()],
         "samples": [part and part.digest() for part in (train, validation)],

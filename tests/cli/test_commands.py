@@ -223,7 +223,7 @@ def test_eval_agrees_with_the_report() -> None:
     assert compress("eval", file_of_run(), "--task", "digits", "--json").json() == expected
     assert compress("eval", onnx, "--task", "digits", "--threads", "1", "--json").json() == expected
     text = compress("eval", file_of_run(), "--task", "digits").out
-    assert text == f"accuracy {expected['value']:.2%} of 357 images\n"
+    assert text == f"accuracy {expected['value']:.2%} on 357 samples\n"
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +232,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.nda
     needs.module("sklearn")
     from compress_zoo.tasks.digits import Digits
 
-    samples = Digits().load("test", Path())
-    assert samples is not None
+    samples = Digits().pictures("test")
     folder = tmp_path_factory.mktemp("inputs")
     pixels = np.kron(np.asarray(samples.images([0, 1])), np.ones((4, 4), np.uint8))[:, 2:-2, 2:-2]
     Image.fromarray(pixels[0].astype(np.uint8)).save(folder / "scan.png")

@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from compress_zoo.tasks.task import Arrays
 from torch import nn
 
 from compress.preprocess import Preprocessing
+from compress.tasks.images import Images
+from compress.tasks.pictures import Arrays
+from tests.tasks.images import Made
+
+PREPROCESSING = Preprocessing(mode="L", crop=(8, 8))
+CHANGES = {"shift": 0.05, "scale": 0.05}
 
 
 def stripes(count: int, seed: int) -> Arrays:
@@ -22,18 +27,28 @@ def stripes(count: int, seed: int) -> Arrays:
 
 
 @pytest.fixture
-def train() -> Arrays:
+def preprocessing() -> Preprocessing:
+    return PREPROCESSING
+
+
+@pytest.fixture
+def pictures() -> Arrays:
     return stripes(200, seed=1)
 
 
 @pytest.fixture
-def validation() -> Arrays:
-    return stripes(90, seed=2)
+def train(pictures: Arrays) -> Images:
+    return Images(pictures, PREPROCESSING)
 
 
 @pytest.fixture
-def preprocessing() -> Preprocessing:
-    return Preprocessing(mode="L", crop=(8, 8))
+def validation() -> Images:
+    return Images(stripes(90, seed=2), PREPROCESSING)
+
+
+@pytest.fixture
+def task() -> Made:
+    return Made(preprocessing=PREPROCESSING, changes=CHANGES, classes=("across", "up", "none"))
 
 
 @pytest.fixture

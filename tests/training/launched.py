@@ -16,15 +16,15 @@ from compress_zoo.registry import get
 from compress_zoo.tasks.registry import get as get_task
 
 from compress.constraints import Mask, Shared, constraints_of
-from compress.preprocess import Preprocessing
+from compress.tasks import Takes
 from compress.training.checkpoint import snapshot
 from compress.training.fit import fit
 from compress.training.settings import TrainSettings
 
 
 def main(out: Path) -> None:
-    task, entry = get_task("digits"), get("lenet-300-100")
-    preprocessing = Preprocessing.from_json(task.preprocessing(entry.inputs[0].shape))
+    entry = get("lenet-300-100")
+    task = get_task("digits", Path()).suited(Takes(name=entry.name, inputs=entry.inputs))
     torch.manual_seed(0)
     model = entry.build()
     weights = {name: p.detach() for name, p in model.named_parameters()}
@@ -33,19 +33,18 @@ def main(out: Path) -> None:
     centroids = torch.linspace(-0.05, 0.05, 16)
     codes = torch.bucketize(weights["ip2.weight"], (centroids[1:] + centroids[:-1]) / 2)
     held.by_name["ip2.weight"] = Shared(codes.to(torch.int16), centroids)
-    train, validation = task.load("train", Path()), task.load("validation", Path())
+    train, validation = task.load("train"), task.load("validation")
     assert train is not None
     report = fit(
         model,
         TrainSettings(epochs=2, batch=63, lr=0.05, augment=1, label_smoothing=0.1),
+        task=task,
         train=train,
         validation=validation,
-        preprocessing=preprocessing,
-        augmentation=task.augmentation,
         seed=3,
         checkpoint=out.with_suffix(".fit"),
     )
-    figures = torch.tensor([*report.losses, *report.validation_correct], dtype=torch.float64)
+    figures = torch.tensor([*report.losses, *report.validation], dtype=torch.float64)
     rank = os.environ.get("RANK", "0")
     safetensors.torch.save_file(
         snapshot(model) | {"figures": figures}, out.with_suffix(f".{rank}.safetensors")

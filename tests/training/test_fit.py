@@ -1,40 +1,43 @@
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 import torch
-from compress_zoo.tasks.task import Arrays
 from torch import nn
 
+import compress.tasks
 from compress import kept
 from compress.constraints import Mask, Shared, constraints_of
 from compress.errors import DataError, SettingsError
 from compress.preprocess import Preprocessing
+from compress.tasks import Metric, Task
+from compress.tasks.images import Images
+from compress.tasks.pictures import Arrays
 from compress.training.checkpoint import snapshot
-from compress.training.evaluate import accuracy
+from compress.training.evaluate import evaluate
 from compress.training.fit import FitReport, fit
 from compress.training.settings import TrainSettings
+from tests.tasks.images import Made
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Run = Callable[..., FitReport]  # a model, and options of `fit`
 
-AUGMENTATION = {"shift": 0.05, "scale": 0.05}
 SETTINGS = TrainSettings(
     epochs=4, batch=32, lr=0.05, warmup_epochs=0.5, label_smoothing=0.05, augment=1
 )
 
 
 @pytest.fixture
-def run(train: Arrays, validation: Arrays, preprocessing: Preprocessing) -> Run:
+def run(task: Task, train: Images, validation: Images) -> Run:
     def run(model: nn.Module, settings: TrainSettings = SETTINGS, **options: object) -> FitReport:
         known: dict[str, object] = {
             "train": train,
             "validation": validation,
-            "preprocessing": preprocessing,
-            "augmentation": AUGMENTATION,
+            "task": task,
             "seed": 5,
         }
         return fit(model, settings, **(known | options))  # type: ignore[arg-type]
@@ -51,9 +54,8 @@ def _same(left: nn.Module, right: nn.Module) -> bool:
 def test_learns(
     run: Run,
     model: nn.Module,
-    train: Arrays,
-    validation: Arrays,
-    preprocessing: Preprocessing,
+    task: Task,
+    validation: Images,
     optimizer: Optimizer,
 ) -> None:
     settings = TrainSettings(
@@ -62,10 +64,9 @@ def test_learns(
     report = run(model, settings)
     assert report.epochs == 12
     assert report.losses[-1] < report.losses[0] / 2
-    kept = accuracy(model, validation, preprocessing)
+    kept = evaluate(model, task, validation)
     assert kept > 0.8
-    assert kept == report.validation_accuracy
-    assert max(report.validation_correct) == report.validation_correct[report.best_epoch]
+    assert kept == report.best == max(_known(report))
     assert not model.training
     assert "_is_accelerate_prepared" not in vars(model)
     assert all(p.grad is None for p in model.parameters())
@@ -84,10 +85,14 @@ def test_same_bits_and_global_generator_untouched(run: Run, model: nn.Module) ->
     assert run(different, seed=6) != first
 
 
-def test_later_of_two_best_epochs_is_kept(run: Run, model: nn.Module) -> None:
+def _known(report: FitReport) -> list[float]:
+    return [value for value in report.validation if value is not None]
+
+
+def test_later_of_two_best_epochs_is_kept(run: Run, model: nn.Module, task: Made) -> None:
     never_right = Arrays(np.zeros((5, 8, 8), np.uint8), np.full(5, 99))
-    report = run(model, validation=never_right)
-    assert set(report.validation_correct) == {0}
+    report = run(model, validation=Images(never_right, task.default_preprocessing((1, 8, 8))))
+    assert set(report.validation) == {0}
     assert report.best_epoch == report.epochs - 1
 
 
@@ -100,8 +105,8 @@ def test_patience(run: Run, model: nn.Module) -> None:
 def test_without_validation_the_last_epoch_is_kept(run: Run, model: nn.Module) -> None:
     report = run(model, validation=None)
     assert report.best_epoch == 3
-    assert report.validation_accuracy is None
-    assert report.validation_correct == ()
+    assert report.best is None
+    assert report.validation == ()
 
 
 def _constrain(model: nn.Module) -> None:
@@ -143,7 +148,8 @@ def test_best_epoch_is_of_the_last_masks(run: Run, model: nn.Module) -> None:
 
     report = run(model, on_step=prune)
     assert report.best_epoch >= 2
-    assert report.validation_correct[report.best_epoch] < max(report.validation_correct)
+    assert report.best is not None
+    assert report.best < max(_known(report))
     assert not dict(model.named_parameters())["5.weight"].any()
 
 
@@ -192,16 +198,18 @@ def test_checkpoint_of_another_training(run: Run, model: nn.Module, tmp_path: Pa
 
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_checkpoint_of_other_pictures(
-    run: Run, model: nn.Module, train: Arrays, validation: Arrays, part: str, tmp_path: Path
+    run: Run, model: nn.Module, train: Images, validation: Images, part: str, tmp_path: Path
 ) -> None:
     """As many, of the same classes."""
     path = tmp_path / "fit.safetensors"
     run(copy.deepcopy(model), checkpoint=path)
     given = train if part == "train" else validation
-    pixels = given.pixels.copy()
+    assert isinstance(given.pictures, Arrays)
+    pixels = given.pictures.pixels.copy()
     pixels[-1, 0, 0] ^= 1
+    other = Images(Arrays(pixels, given.labels), given.preprocessing)
     with pytest.raises(DataError, match="with other settings, data or network"):
-        run(copy.deepcopy(model), checkpoint=path, **{part: Arrays(pixels, given.labels)})
+        run(copy.deepcopy(model), checkpoint=path, **{part: other})
 
 
 def test_a_damaged_checkpoint_is_told_and_not_used(
@@ -231,19 +239,14 @@ def test_progress_is_told(run: Run, model: nn.Module) -> None:
     assert told[-1][2].keys() == {"epoch", "loss", "accuracy"}
 
 
-def test_odd_batches_weigh_alike(
-    model: nn.Module, preprocessing: Preprocessing, train: Arrays
-) -> None:
+def test_odd_batches_weigh_alike(task: Task, train: Images) -> None:
     """With the whole part in one batch a step is plain gradient descent."""
     linear = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     other = copy.deepcopy(linear)
     settings = TrainSettings(epochs=1, batch=500, lr=0.1, momentum=0, weight_decay=0)
-    fit(
-        linear, settings, train=train, validation=None, preprocessing=preprocessing,
-        augmentation={}, seed=0,
-    )  # fmt: skip
-    inputs = torch.from_numpy(preprocessing(train.images(range(200))))
-    loss = nn.functional.cross_entropy(other(inputs), torch.from_numpy(train.labels))
+    fit(linear, settings, task=task, train=train, validation=None, seed=0)
+    inputs, labels = map(torch.from_numpy, train.batch(range(200)))
+    loss = nn.functional.cross_entropy(other(inputs), labels)
     gradients = torch.autograd.grad(loss, list(other.parameters()))
     moved = list(linear.parameters())
     for now, before, gradient in zip(moved, other.parameters(), gradients, strict=True):
@@ -260,3 +263,75 @@ def test_device_that_is_not_there(run: Run, model: nn.Module) -> None:
 def test_negative_seed(run: Run, model: nn.Module) -> None:
     with pytest.raises(SettingsError, match="seed must be at least 0, got -1"):
         run(model, seed=-1)
+
+
+def test_another_task_is_another_training(
+    run: Run, model: nn.Module, task: Made, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.safetensors"
+    run(copy.deepcopy(model), checkpoint=path)
+    with pytest.raises(DataError, match="with other settings, data or network"):
+        run(copy.deepcopy(model), checkpoint=path, task=replace(task, changes={}))
+
+
+class Sums(nn.Module):
+    """Two inputs to one number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.two = nn.Linear(3, 1), nn.Embedding(5, 1)
+
+    def forward(self, x: torch.Tensor, word: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.one(x) + self.two(word), x
+
+
+def sums(count: int, seed: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:  # type: ignore[type-arg]
+    random = np.random.default_rng(seed)
+    x, word = random.normal(size=(count, 3)), random.integers(0, 5, count)
+    return (x, word), x.sum(1) + word
+
+
+def test_numbers_from_two_inputs(tmp_path: Path) -> None:
+    """Several inputs are the network's arguments, and of its outputs the first counts."""
+    task = compress.tasks.Arrays(train=sums(200, 1), test=sums(50, 2))
+    assert task.metric.name == "mean absolute error"
+    model, parts = Sums(), [task.load(part) for part in ("train", "validation", "test")]
+    train, validation, test = parts
+    assert train is not None
+    assert validation is not None
+    assert test is not None
+    assert (len(train), len(validation)) == (180, 20)
+    settings = TrainSettings(epochs=30, batch=20, optimizer="adam", lr=0.1)
+    report = fit(model, settings, task=task, train=train, validation=validation, seed=0)
+    assert report.best == min(_known(report))  # less is better
+    assert report.best < report.validation[0] / 4  # type: ignore[operator]
+    assert evaluate(model, task, validation) == report.best
+    assert evaluate(model, task, test) < 0.3
+    smooth = replace(settings, label_smoothing=0.1)
+    with pytest.raises(SettingsError, match=r"label_smoothing must be 0, since the loss of task"):
+        fit(model, smooth, task=compress.tasks.Arrays(
+            train=sums(20, 1), test=sums(9, 2), loss=lambda outputs, targets: outputs[0].sum(),
+        ), train=train, validation=None, seed=0)  # fmt: skip
+
+
+def test_epochs_whose_outputs_are_not_finite_are_the_worst(
+    run: Run, model: nn.Module, preprocessing: Preprocessing
+) -> None:
+    seen: list[int] = []
+
+    def each(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        seen.append(len(targets))
+        broken = len(seen) != 2
+        return np.where(broken, np.nan, outputs.argmax(1) == targets)
+
+    class Odd(Made):
+        metric = Metric(name="odd", each=each)
+
+    report = run(model, task=Odd(preprocessing=preprocessing))
+    assert [value is None for value in report.validation] == [True, False, True, True]
+    assert report.best_epoch == 1
+    seen[:] = [0] * 5
+    report = run(model, task=Odd(preprocessing=preprocessing))
+    assert report.validation == (None,) * 4
+    assert report.best_epoch == 3

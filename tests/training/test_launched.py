@@ -13,7 +13,8 @@ SCRIPT = str(Path(__file__).with_name("launched.py"))
 
 
 def _start(*command: str) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "zoo")))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=240
     )

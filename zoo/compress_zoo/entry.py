@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-#: What a network is for. Of these mnist and imagefolder can be trained on here, and stsb measured.
+#: What a network is for. Of these mnist, cifar10, imagefolder and stsb are tasks here.
 TaskName = Literal[
     "mnist", "cifar10", "imagefolder", "segmentation", "super-resolution", "style", "detection",
     "video", "word-vectors", "sentiment", "text-classification", "tagging", "language-model",

@@ -32,3 +32,8 @@ def not_installed(package: str, extra: str) -> ZooError:
     return ZooError(
         f"{package} is not installed; install it with: pip install 'compress-toolkit[{extra}]'"
     )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what another library says."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")

@@ -7,9 +7,12 @@ import pytest
 from compress_zoo.errors import ZooError
 from compress_zoo.tasks.mnist import Mnist
 
-from compress.preprocess import Preprocessing
+from compress.tasks import Part
 from compress.training.settings import TrainSettings
 from tests import needs
+from tests.zoo.tasks.takes import images
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 @pytest.fixture
@@ -30,12 +33,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_every_twelfth_training_image_validates(root: Path) -> None:
-    parts = {part: Mnist().load(part, root) for part in ("train", "validation", "test")}
-    numbers = {name: p.pixels[:, 0, 0].tolist() for name, p in parts.items() if p is not None}
+    parts = {part: Mnist(root=root).pictures(part) for part in PARTS}
+    numbers = {name: p.pixels[:, 0, 0].tolist() for name, p in parts.items()}
     assert numbers["validation"] == [11, 23]
     assert numbers["train"] == [i for i in range(24) if i not in (11, 23)]
     assert numbers["test"] == list(range(5))
-    assert parts["validation"] is not None
     assert parts["validation"].labels.tolist() == [1, 3]
 
 
@@ -60,7 +62,7 @@ IMAGES = "MNIST/raw/t10k-images-idx3-ubyte"
 )
 def test_hostile_file(root: Path, data: bytes) -> None:
     with pytest.raises(ZooError, match=r"t10k-images-idx3-ubyte (is no IDX file|has .* bytes)"):
-        Mnist().load("test", _damaged(root / IMAGES, data))
+        Mnist(root=_damaged(root / IMAGES, data)).pictures("test")
 
 
 def test_labels_that_do_not_belong(root: Path) -> None:
@@ -68,7 +70,7 @@ def test_labels_that_do_not_belong(root: Path) -> None:
     for count, label in ((4, 1), (5, 10)):
         data = struct.pack(">2I", 0x801, count) + bytes([label] * count)
         with pytest.raises(ZooError, match="are not images with their labels"):
-            Mnist().load("test", _damaged(labels, data))
+            Mnist(root=_damaged(labels, data)).pictures("test")
 
 
 def test_missing_without_a_network(
@@ -77,7 +79,7 @@ def test_missing_without_a_network(
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing answers there
     with pytest.raises(ZooError) as caught:
-        Mnist().load("train", tmp_path)
+        Mnist(root=tmp_path).pictures("train")
     message = str(caught.value)
     assert message.startswith(f"mnist: train-images-idx3-ubyte is not in {tmp_path / 'MNIST/raw'}")
     assert "--data or $COMPRESS_DATA" in message
@@ -88,11 +90,12 @@ def test_missing_without_a_network(
 def test_missing_without_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
     with pytest.raises(ZooError, match="torchvision, which downloads it, is not installed; put"):
-        Mnist().load("test", tmp_path)
+        Mnist(root=tmp_path).pictures("test")
 
 
 def test_preprocessing_keeps_black_at_zero() -> None:
-    record = Preprocessing.from_json(Mnist().preprocessing((1, 28, 28)))
+    record = Mnist(root=Path()).suited(images(1, 28, 28)).preprocessing
+    assert record is not None
     image = np.array([[0, 255], [51, 0]], np.uint8).repeat(14, 0).repeat(14, 1)
     values = record([image])
     corners = values[0, 0, ::14, ::14].ravel().tolist()
@@ -101,19 +104,16 @@ def test_preprocessing_keeps_black_at_zero() -> None:
 
 @pytest.mark.parametrize("model", ["lenet-300-100", "lenet-5", "resnet18"])
 def test_recipes_are_settings(model: str) -> None:
-    for stage in ("baseline", "fine_tune", "centroids"):
-        assert TrainSettings(**Mnist().training(stage, model)).epochs > 0  # type: ignore[arg-type]
+    for stage in ("dense", "prune", "quantize"):
+        assert TrainSettings(**Mnist(root=Path()).training(stage, model)).epochs > 0
 
 
 def test_real_files() -> None:
     root = needs.data("MNIST")
-    counts = {}
-    for part in ("train", "validation", "test"):
-        samples = Mnist().load(part, root)
-        assert samples is not None
-        counts[part] = len(samples)
+    parts = {part: Mnist(root=root).pictures(part) for part in PARTS}
+    counts = {part: len(samples) for part, samples in parts.items()}
     assert counts == {"train": 55_000, "validation": 5_000, "test": 10_000}
-    assert samples is not None
+    samples = parts["test"]
     assert np.bincount(samples.labels).tolist() == [
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
     ]  # fmt: skip

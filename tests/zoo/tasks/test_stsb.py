@@ -4,6 +4,9 @@ import pytest
 from compress_zoo.errors import ZooError
 from compress_zoo.tasks.stsb import Stsb
 
+from compress.tasks import Part
+from tests import needs
+
 HEADER = "sentence1,sentence2,score\n"
 
 
@@ -15,17 +18,15 @@ def _write(root: Path, text: str, name: str = "test.csv") -> Path:
 
 def test_pairs_in_their_order(tmp_path: Path) -> None:
     _write(tmp_path, f'{HEADER}A cat.,"A cat, ""he"" said.",4.75\nÉté,Summer,0\n')
-    pairs = Stsb().pairs("test", tmp_path)
-    assert pairs.sentences == (("A cat.", 'A cat, "he" said.'), ("Été", "Summer"))
-    assert pairs.scores.tolist() == [4.75, 0]
+    pairs = Stsb(root=tmp_path).texts("test")
+    assert pairs.samples == (("A cat.", 'A cat, "he" said.'), ("Été", "Summer"))
+    assert pairs.numbers.tolist() == [4.75, 0]
     assert len(pairs) == 2
 
 
 def test_the_part_for_validation_is_dev(tmp_path: Path) -> None:
     _write(tmp_path, f"{HEADER}a,b,1\nc,d,2\n", "dev.csv")
-    assert len(Stsb().pairs("validation", tmp_path)) == 2
-    with pytest.raises(ZooError, match=r"train\.csv cannot be read.*--data or \$COMPRESS_DATA"):
-        Stsb().pairs("train", tmp_path)
+    assert len(Stsb(root=tmp_path).texts("validation")) == 2
 
 
 @pytest.mark.parametrize(
@@ -42,4 +43,10 @@ def test_the_part_for_validation_is_dev(tmp_path: Path) -> None:
 )
 def test_files_that_are_none(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ZooError, match=said):
-        Stsb().pairs("test", _write(tmp_path, text))
+        Stsb(root=_write(tmp_path, text)).texts("test")
+
+
+def test_real_files() -> None:
+    root = needs.data("stsb")
+    parts: tuple[Part, ...] = ("train", "validation", "test")
+    assert [len(Stsb(root=root).texts(part)) for part in parts] == [5_749, 1_500, 1_379]

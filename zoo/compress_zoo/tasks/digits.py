@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.preprocess import Preprocessing
+from compress.tasks import Part
+from compress.tasks.images import ImageTask
+from compress.tasks.pictures import Arrays
 from compress_zoo.errors import not_installed
-from compress_zoo.tasks.task import Arrays, Part, Recipe, image_input
+from compress_zoo.tasks.recipes import Recipe, of_stage, scaled
 
-_AUGMENTATION = MappingProxyType({"rotate_degrees": 10.0, "shift": 0.06, "scale": 0.1})
 _TRAINING: Mapping[str, Recipe] = MappingProxyType(
     {
-        "baseline": {
+        "dense": {
             "epochs": 30,
             "batch": 64,
             "optimizer": "sgd",
@@ -31,7 +34,7 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "warmup_epochs": 1,
             "augment": 1,
         },
-        "fine_tune": {
+        "prune": {
             "epochs": 15,
             "batch": 64,
             "optimizer": "sgd",
@@ -39,7 +42,7 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "weight_decay": 1e-4,
             "augment": 1,
         },
-        "centroids": {
+        "quantize": {
             "epochs": 8,
             "batch": 64,
             "optimizer": "adam",
@@ -51,37 +54,26 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Digits:
+@dataclass(frozen=True, kw_only=True)
+class Digits(ImageTask):
     """Ten classes; 1,200 images to train on, 240 to validate and 357 to test."""
 
-    name: str = "digits"
-    metric: Literal["accuracy"] = "accuracy"
+    root: Path = Path()  #: of the data sets; it is not looked at
 
-    @property
-    def augmentation(self) -> Mapping[str, float]:
-        """Return the largest random changes of a training image at strength 1."""
-        return _AUGMENTATION
+    name = "digits"
+    classes = tuple("0123456789")
+    changes = MappingProxyType({"rotate_degrees": 10.0, "shift": 0.06, "scale": 0.1})
 
-    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
+    def training(self, stage: str, model: str) -> Mapping[str, Any]:
         """Return the settings that were tuned on the validation part; alike for all models."""
-        return _TRAINING[stage]
+        return of_stage(_TRAINING, stage)
 
-    def classes(self, root: Path) -> tuple[str, ...]:
-        """Return the ten digits."""
-        return tuple("0123456789")
-
-    def preprocessing(self, input_shape: tuple[int, int, int]) -> dict[str, object]:
+    def default_preprocessing(self, shape: tuple[int, int, int]) -> Preprocessing:
         """Scale the 8x8 pixels up to the input; black stays 0."""
-        channels, height, width = image_input(self.name, input_shape)
-        return {
-            "mode": "L" if channels == 1 else "RGB",
-            "crop": [height, width],
-            "resize": [height, width],
-        }
+        return scaled(shape)
 
-    def load(self, part: Part, root: Path) -> Arrays | None:
-        """Return a part of the scans; `root` is not looked at."""
+    def pictures(self, part: Part) -> Arrays:
+        """Return a part of the scans."""
         try:
             from sklearn.datasets import load_digits
         except ModuleNotFoundError as error:

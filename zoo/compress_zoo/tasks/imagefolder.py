@@ -1,7 +1,7 @@
 """Any folder of labelled images, in ImageNet's layout: `ROOT/PART/CLASS/image`.
 
 Parts are `train` (or `training`), `val` (`valid`, `validation`, `dev`) and `test` (`testing`).
-`folders` says which files count. ImageNet publishes no labels of its test part, so where `test` is
+`compress.tasks.folders` says which files count. ImageNet publishes no labels of its test part, so where `test` is
 missing, `val` is what is tested on, and every tenth image of each class of `train` validates. A root that holds the class folders themselves is a test part. Classes are
 numbered by sorted folder name, or by `ROOT/classes.tsv` (index, folder, name) where that is, so
 that a few of ImageNet's classes keep their numbers.
@@ -12,24 +12,23 @@ Images are decoded when they are asked for. It needs numpy and Pillow, no torch.
 from __future__ import annotations
 
 import csv
-import hashlib
 import logging
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from typing_extensions import assert_never
 
+from compress.preprocess import Preprocessing
+from compress.tasks import Part, folders
+from compress.tasks.images import ImageTask
+from compress.tasks.pictures import Files
 from compress_zoo.errors import ZooError
-from compress_zoo.tasks import folders
-from compress_zoo.tasks.task import Indices, Part, Pixels, Recipe, image_input
+from compress_zoo.tasks.recipes import Recipe, of_stage, tenth
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,15 +38,12 @@ _PARTS = {  # names of a part's folder, in any case of letters
     "test": ("test", "testing"),
 }
 _TOLD = 3  # names in a note
-_VALIDATION_EVERY = 10
 _MAX_TABLE_BYTES = 16 << 20
-_BLOCK = 1 << 20  # bytes of a file at a time
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
 
-_AUGMENTATION = MappingProxyType({"shift": 0.1, "scale": 0.2, "flip": 0.5})
 _TRAINING: Mapping[str, Recipe] = MappingProxyType(
     {  # torchvision's reference recipe for the ResNets, at its learning rate for one worker
-        "baseline": {
+        "dense": {
             "epochs": 90,
             "batch": 256,
             "optimizer": "sgd",
@@ -56,7 +52,7 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "warmup_epochs": 1,
             "augment": 1,
         },
-        "fine_tune": {
+        "prune": {
             "epochs": 10,
             "batch": 256,
             "optimizer": "sgd",
@@ -64,7 +60,7 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "weight_decay": 1e-4,
             "augment": 1,
         },
-        "centroids": {
+        "quantize": {
             "epochs": 2,
             "batch": 256,
             "optimizer": "adam",
@@ -78,74 +74,47 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
 _Item = tuple[Path, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Files:
-    """Samples in files."""
-
-    paths: tuple[Path, ...]
-    labels: NDArray[np.int64]  #: shape `(n,)`
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.paths)
-
-    def digest(self, indices: Indices | None = None) -> str:
-        """Digest files' bytes and classes, of all by default; neither their places nor times.
-
-        All is read, once for the life of the samples: an epoch of training reads it, too.
-        """
-        if indices is None:
-            return _digest_of_all(self)
-        return _digest((self.paths[index], int(self.labels[index])) for index in indices)
-
-    def images(self, indices: Indices) -> list[Pixels | Image.Image]:
-        """Decode some images; raise `ZooError` for a file that is none."""
-        return [_decode(self.paths[index]) for index in indices]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFolder:
+@dataclass(frozen=True, kw_only=True)
+class ImageFolder(ImageTask):
     """A folder of images, one folder a class."""
 
-    name: str = "imagefolder"
-    metric: Literal["accuracy"] = "accuracy"
+    root: Path  #: holds the folders of the parts, or those of the classes
+
+    name = "imagefolder"
+    changes = MappingProxyType({"shift": 0.1, "scale": 0.2, "flip": 0.5})
 
     @property
-    def augmentation(self) -> Mapping[str, float]:
-        """Return the largest random changes of a training image at strength 1."""
-        return _AUGMENTATION
-
-    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
-        """Return settings for training at ImageNet's scale; alike for all models."""
-        return _TRAINING[stage]
-
-    def classes(self, root: Path) -> tuple[str, ...]:
-        """Return names from `classes.tsv`, else the folders' names."""
-        table = _read_table(root)
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # read where it is asked for
+        """Names from `classes.tsv`, else the folders' names."""
+        table = _read_table(self.root)
         if table:
             names = dict(table.values())
             return tuple(names[index] for index in sorted(names))
-        return tuple(_numbers(root))
+        return tuple(_numbers(self.root))
 
-    def preprocessing(self, input_shape: tuple[int, int, int]) -> dict[str, object]:
+    def training(self, stage: str, model: str) -> Mapping[str, Any]:
+        """Return settings for training at ImageNet's scale; alike for all models."""
+        return of_stage(_TRAINING, stage)
+
+    def default_preprocessing(self, shape: tuple[int, int, int]) -> Preprocessing:
         """Resize the short side to 256 for a crop of 224, alike for other sizes."""
-        channels, height, width = image_input(self.name, input_shape)
+        channels, height, width = shape
         tall, wide = round(height * 256 / 224), round(width * 256 / 224)
-        return {
-            "mode": "L" if channels == 1 else "RGB",
-            "crop": [height, width],
-            "resize": tall if tall == wide else [tall, wide],
-            "mean": [sum(_MEAN) / 3] if channels == 1 else list(_MEAN),
-            "std": [sum(_STD) / 3] if channels == 1 else list(_STD),
-        }
+        return Preprocessing(
+            mode="L" if channels == 1 else "RGB",
+            crop=(height, width),
+            resize=tall if tall == wide else (tall, wide),
+            mean=(sum(_MEAN) / 3,) if channels == 1 else _MEAN,
+            std=(sum(_STD) / 3,) if channels == 1 else _STD,
+        )
 
-    def load(self, part: Part, root: Path) -> Files | None:
+    def pictures(self, part: Part) -> Files | None:
         """Return a part, or None where the folder has no such part.
 
         Raises:
             ZooError: when the folder is missing or holds no images, or a class has no number.
         """
-        parts = _parts(root)
+        root, parts = self.root, _parts(self.root)
         splits = "train" in parts and not ("val" in parts and "test" in parts)
         match part:
             case "test":
@@ -268,52 +237,5 @@ def _read_table(root: Path) -> dict[str, tuple[int, str]]:
 
 def _split(items: list[_Item], *, validates: bool) -> list[_Item]:
     """Keep every tenth image of each class, or the others; a class of one is trained on."""
-    sizes: dict[int, int] = {}
-    for _, label in items:
-        sizes[label] = sizes.get(label, 0) + 1
-    seen: dict[int, int] = {}
-    kept = []
-    for item in items:
-        place = seen.get(item[1], 0)
-        seen[item[1]] = place + 1
-        chosen = place % _VALIDATION_EVERY == 0 and sizes[item[1]] > 1
-        if chosen == validates:
-            kept.append(item)
-    return kept
-
-
-@lru_cache(maxsize=8)
-def _digest_of_all(samples: Files) -> str:
-    return _digest(zip(samples.paths, samples.labels.tolist(), strict=True))
-
-
-def _digest(items: Iterable[_Item]) -> str:
-    digest = hashlib.sha256()
-    for path, label in items:
-        try:
-            with path.open("rb", buffering=0) as stream:
-                content = hashlib.sha256()
-                while block := stream.read(_BLOCK):
-                    content.update(block)
-        except OSError as error:
-            raise ZooError(f"{path} cannot be read: {error.strerror}") from error
-        digest.update(b"%d:" % label + content.digest())
-    return digest.hexdigest()
-
-
-def _decode(path: Path) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is odd in a file that opens all the same
-            # by name, Pillow would map a plain TIFF, and turn one that lies on its side wrongly
-            with path.open("rb") as stream, Image.open(stream) as image:
-                image.load()
-                image.filename = str(path)
-                return image
-    except UnidentifiedImageError as error:  # its words name an object of Python
-        raise ZooError(
-            f"{path} is not a readable image: Pillow knows no format that begins like it"
-        ) from error
-    except Exception as error:  # Pillow's decoders raise what they like
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ZooError(f"{path} is not a readable image: {reason}") from error
+    chosen = tenth(np.array([label for _, label in items], np.int64))
+    return [item for item, taken in zip(items, chosen, strict=True) if taken == validates]

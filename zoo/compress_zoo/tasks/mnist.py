@@ -16,17 +16,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from compress_zoo.errors import ZooError
-from compress_zoo.tasks.task import Arrays, Part, Pixels, Recipe, image_input
+from compress.preprocess import Preprocessing
+from compress.tasks import Part
+from compress.tasks.images import ImageTask
+from compress.tasks.pictures import Arrays
+from compress_zoo.errors import ZooError, first_line
+from compress_zoo.tasks.recipes import Recipe, of_stage, scaled
 
-_AUGMENTATION = MappingProxyType({"rotate_degrees": 12.0, "shift": 0.08, "scale": 0.1})
+Pixels = NDArray[np.uint8]
+
 _TRAINING: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
     {
-        "baseline": {
+        "dense": {
             "*": {
                 "epochs": 16,
                 "batch": 256,
@@ -46,7 +52,7 @@ _TRAINING: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 "augment": 1,
             },
         },
-        "fine_tune": {
+        "prune": {
             "*": {
                 "epochs": 12,
                 "batch": 256,
@@ -64,7 +70,7 @@ _TRAINING: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 "augment": 1,
             },
         },
-        "centroids": {
+        "quantize": {
             "*": {
                 "epochs": 4,
                 "batch": 256,
@@ -81,49 +87,38 @@ _CLASSES = 10
 _UBYTE = 0x08  # the type code in an IDX magic number
 
 
-@dataclass(frozen=True, slots=True)
-class Mnist:
+@dataclass(frozen=True, kw_only=True)
+class Mnist(ImageTask):
     """Ten classes of 28x28 grey images: 55,000 to train on, 5,000 to validate, 10,000 to test."""
 
-    name: str = "mnist"
-    metric: Literal["accuracy"] = "accuracy"
+    root: Path  #: of the data sets
 
-    @property
-    def augmentation(self) -> Mapping[str, float]:
-        """Return the largest random changes of a training image at strength 1."""
-        return _AUGMENTATION
+    name = "mnist"
+    classes = tuple("0123456789")
+    changes = MappingProxyType({"rotate_degrees": 12.0, "shift": 0.08, "scale": 0.1})
 
-    def training(self, stage: Literal["baseline", "fine_tune", "centroids"], model: str) -> Recipe:
+    def training(self, stage: str, model: str) -> Mapping[str, Any]:
         """Return the settings that were tuned on the validation part; `*` is any other model."""
-        recipes = _TRAINING[stage]
+        recipes = of_stage(_TRAINING, stage)
         return recipes.get(model, recipes["*"])
 
-    def classes(self, root: Path) -> tuple[str, ...]:
-        """Return the ten digits."""
-        return tuple("0123456789")
-
-    def preprocessing(self, input_shape: tuple[int, int, int]) -> dict[str, object]:
+    def default_preprocessing(self, shape: tuple[int, int, int]) -> Preprocessing:
         """Scale pixels to [0, 1], no mean taken away.
 
         Pixels that are black in all images then pass no gradient, and weight decay takes their
         weights to zero: they are pruned for free.
         """
-        channels, height, width = image_input(self.name, input_shape)
-        return {
-            "mode": "L" if channels == 1 else "RGB",
-            "crop": [height, width],
-            "resize": [height, width],
-        }
+        return scaled(shape)
 
-    def load(self, part: Part, root: Path) -> Arrays | None:
+    def pictures(self, part: Part) -> Arrays:
         """Return a part; download what is missing where torchvision and a network are there.
 
         Raises:
             ZooError: when files are missing and cannot be downloaded, or are not MNIST's.
         """
         if part == "test":
-            return _read(root, "t10k")
-        whole = _read(root, "train")
+            return _read(self.root, "t10k")
+        whole = _read(self.root, "train")
         validates = np.arange(len(whole)) % _VALIDATION_EVERY == _VALIDATION_EVERY - 1
         return whole.take(validates if part == "validation" else ~validates)
 
@@ -150,7 +145,7 @@ def _download(root: Path, missing: Path) -> None:
     except ModuleNotFoundError as error:
         raise _absent(missing, "torchvision, which downloads it, is not installed") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: no mirror answered, or a bad sum
-        raise _absent(missing, f"the download failed ({_first_line(error)})") from error
+        raise _absent(missing, f"the download failed ({first_line(error)})") from error
     if not missing.is_file():
         raise _absent(missing, "the download did not bring it")
 
@@ -160,10 +155,6 @@ def _absent(missing: Path, why: str) -> ZooError:
         f"mnist: {missing.name} is not in {missing.parent} and {why}; put MNIST's four IDX files "
         "there, or name the folder that holds MNIST/raw with --data or $COMPRESS_DATA"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")
 
 
 def _read_idx(path: Path, dimensions: int) -> Pixels:

@@ -1,6 +1,7 @@
 """The STS benchmark: pairs of sentences, each with how alike people found them, 0 to 5.
 
-The files are `ROOT/stsb/{train,dev,test}.csv` with the columns sentence1, sentence2 and score.
+The files are `ROOT/stsb/{train,dev,test}.csv` with the columns sentence1, sentence2 and score; else
+the hub's `mteb/stsbenchmark-sts` is taken, which has the same pairs.
 
 Source: Cer et al. 2017, arXiv:1708.00055.
 """
@@ -8,59 +9,88 @@ Source: Cer et al. 2017, arXiv:1708.00055.
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from compress.tasks import Part
+from compress.tasks.texts import PairTask, Texts, texts_of
 from compress_zoo.errors import ZooError
-from compress_zoo.tasks.task import Part
+from compress_zoo.tasks.hub import Hub
+from compress_zoo.tasks.recipes import Recipe, of_stage
 
 _FILES = {"train": "train.csv", "validation": "dev.csv", "test": "test.csv"}
+_HUB = Hub(
+    task="stsb",
+    repository="mteb/stsbenchmark-sts",
+    columns=("sentence1", "sentence2", "score"),
+    own="sentence1, sentence2 and score",
+)
+_TRAINING: Mapping[str, Recipe] = MappingProxyType(
+    {  # for encoders that are trained already
+        "dense": {
+            "epochs": 4,
+            "batch": 32,
+            "optimizer": "adamw",
+            "lr": 2e-5,
+            "weight_decay": 0.01,
+            "warmup_epochs": 0.4,
+        },
+        "prune": {
+            "epochs": 4,
+            "batch": 32,
+            "optimizer": "adamw",
+            "lr": 2e-5,
+            "weight_decay": 0.01,
+        },
+        "quantize": {
+            "epochs": 1,
+            "batch": 32,
+            "optimizer": "adam",
+            "lr": 1e-5,
+            "weight_decay": 0.0,
+        },
+    }
+)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Pairs of sentences in memory."""
+@dataclass(frozen=True, kw_only=True)
+class Stsb(PairTask):
+    """Pairs of sentences, ranked by meaning: 5,749 to train on, 1,500 and 1,379."""
 
-    sentences: tuple[tuple[str, str], ...]
-    scores: NDArray[np.float64]  #: shape `(n,)`, in [0, 5]
+    root: Path  #: of the data sets
 
-    def __len__(self) -> int:
-        """Return the number of pairs."""
-        return len(self.sentences)
+    name = "stsb"
+    highest = 5.0
 
+    def training(self, stage: str, model: str) -> Mapping[str, Any]:
+        """Return settings of fine-tuning."""
+        return of_stage(_TRAINING, stage)
 
-@dataclass(frozen=True, slots=True)
-class Stsb:
-    """Pairs of sentences, ranked by meaning. Nothing is trained on it here."""
-
-    name: str = "stsb"
-    metric: Literal["spearman"] = "spearman"
-
-    def pairs(self, part: Part, root: Path) -> Pairs:
+    def texts(self, part: Part) -> Texts:
         """Read a part; raise `ZooError` for a file that is missing or is none."""
-        path = root / "stsb" / _FILES[part]
-        try:
-            with path.open(encoding="utf-8", newline="") as stream:
-                rows = list(csv.DictReader(stream, strict=True))
-            sentences = tuple((row["sentence1"], row["sentence2"]) for row in rows)
-            scores = np.array([float(row["score"]) for row in rows])
-        except OSError as error:
-            raise ZooError(
-                f"stsb: {path} cannot be read: {error.strerror}; put the STS benchmark there, or "
-                "name another root with --data or $COMPRESS_DATA"
-            ) from error
-        except (ValueError, KeyError, TypeError, csv.Error) as error:
-            raise ZooError(
-                f"{path} must have the columns sentence1, sentence2 and score: {error!r}"
-            ) from error
-        if (
-            len(rows) < 2
-            or not np.isfinite(scores).all()
-            or None in {t for p in sentences for t in p}
-        ):
+        path = self.root / "stsb" / _FILES[part]
+        columns = _read(path) if path.is_file() else _HUB.load(part, path)
+        first, second, told = columns
+        scores = np.array(told, np.float64)
+        if len(scores) < 2 or not np.isfinite(scores).all() or None in {*first, *second}:
             raise ZooError(f"{path} must have two pairs or more, each with a score")
-        return Pairs(sentences, scores)
+        return texts_of(list(zip(first, second, strict=True)), scores)
+
+
+def _read(path: Path) -> tuple[list[str], list[str], list[float]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+        scores = [float(row["score"]) for row in rows]
+        return [row["sentence1"] for row in rows], [row["sentence2"] for row in rows], scores
+    except OSError as error:
+        raise ZooError(f"stsb: {path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise ZooError(
+            f"{path} must have the columns sentence1, sentence2 and score: {error!r}"
+        ) from error

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from compress.errors import SettingsError
-from compress.training.augment import draw, transform
+from compress.tasks.augment import draw, transform
 from compress.training.data import generator
 
 

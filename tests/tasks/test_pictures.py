@@ -1,5 +1,6 @@
 import numpy as np
-from compress_zoo.tasks.task import Arrays
+
+from compress.tasks.pictures import Arrays
 
 
 def test_digest_is_of_pixels_and_labels() -> None:

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from compress_zoo.errors import ZooError
-from compress_zoo.tasks import folders
 from PIL import Image
+
+from compress.errors import DataError
+from compress.tasks import folders
 
 
 def _write(root: Path, *names: str, data: bytes | None = None) -> None:
@@ -86,5 +87,5 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "class").chmod(0)
     if os.access(tmp_path / "class", os.R_OK):
         pytest.skip("root reads any folder")
-    with pytest.raises(ZooError, match=r"class cannot be read: Permission denied"):
+    with pytest.raises(DataError, match=r"class cannot be read: Permission denied"):
         folders.class_folders(tmp_path)

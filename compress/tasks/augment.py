@@ -1,7 +1,7 @@
-"""Random affine changes of training images: each sample its own.
+"""Random affine changes of training images: each sample its own. It needs torch.
 
-What is drawn depends on the seed, the epoch and the place in the epoch's order alone, never on
-how many processes share the work.
+What is drawn depends on the generator and the place in the epoch's order alone, never on how many
+processes share the work.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from compress_zoo.errors import ZooError
+from compress.errors import DataError
 
 _SUFFIXES = frozenset(
     (
@@ -131,6 +131,6 @@ def _is_picture(path: Path) -> bool:
         return False
 
 
-def _unreadable(folder: Path, error: OSError) -> ZooError:
+def _unreadable(folder: Path, error: OSError) -> DataError:
     place = error.filename or folder
-    return ZooError(f"{place} cannot be read: {error.strerror}")
+    return DataError(f"{place} cannot be read: {error.strerror}")
