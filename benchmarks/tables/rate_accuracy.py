@@ -45,8 +45,11 @@ from benchmarks.tables.rate_networks import NAMES, Case, case
 from compress.artifact import convert
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from compress.passes.budget import share_to_size
-from compress.passes.settings import BudgetSettings
+from compress.passes.context import Context
+from compress.passes.network import Network
+from compress.passes.settings import TargetBytesSettings
+from compress.passes.target_bytes import to_size
+from compress.passes.torch_network import TorchNetwork
 from compress.runtime import load
 
 NAME = "rate_accuracy"
@@ -75,8 +78,7 @@ PLANS: Mapping[str, Plan] = {
     "squeezenet1_0": Plan(
         sizes=(440_000, 400_000, 385_000, 351_000, 327_000, 313_500, 292_000, 269_000),
         others={
-            "biases alone": ({"compensated": 0}, (400_000, 313_500)),
-            "without images": ({"compensated": 0, "corrected": 0}, (400_000, 313_500)),
+            "without images": ({"samples": 0}, (400_000, 313_500)),
             "Fisher by layer": ({"importance": "layer"}, (400_000, 313_500)),
             "Fisher by weight": ({"importance": "weight"}, (400_000,)),
         },
@@ -85,16 +87,14 @@ PLANS: Mapping[str, Plan] = {
     "efficientnet_lite0": Plan(
         sizes=(2_931_064, 2_000_000),
         others={
-            "errors alone": ({"corrected": 0}, (2_931_064, 2_000_000)),
-            "biases alone": ({"compensated": 0}, (2_931_064, 2_000_000)),
-            "without samples": ({"compensated": 0, "corrected": 0}, (2_931_064, 2_000_000)),
+            "without samples": ({"samples": 0}, (2_931_064, 2_000_000)),
         },
         qps=(-38, -34, -32, -30, -26, -24),
     ),
     "all-minilm-l6-v2": Plan(sizes=(12_000_000, 9_000_000), qps=(-30, -26)),
     "resnet20": Plan(
         sizes=(150_000, 100_000),
-        others={"without samples": ({"compensated": 0, "corrected": 0}, (150_000, 100_000))},
+        others={"without samples": ({"samples": 0}, (150_000, 100_000))},
     ),
 }
 
@@ -170,7 +170,7 @@ def _coded(
         for size in sizes:
             setting = f"{name}, {size}"
             if ("ours", setting) not in known:
-                yield _ours(own, BudgetSettings(target_bytes=size, **beside), setting)
+                yield _ours(own, TargetBytesSettings(target_bytes=size, **beside), setting)
     if nncodec is not None:
         folder.mkdir(parents=True, exist_ok=True)
         source = folder / "original.safetensors"
@@ -181,7 +181,7 @@ def _coded(
                     yield _nncodec(own, nncodec, source, folder / setting, setting, options, qp)
 
 
-def _ours(own: Case, settings: BudgetSettings, setting: str) -> Coded:
+def _ours(own: Case, settings: TargetBytesSettings, setting: str) -> Coded:
     """Share the weights to a size; the file is the whole one that ships, graph included."""
     model = copy.deepcopy(own.model)
     names = ("input_ids", "attention_mask") if len(own.seen) == 2 else ("input",)
@@ -189,21 +189,20 @@ def _ours(own: Case, settings: BudgetSettings, setting: str) -> Coded:
     with tempfile.TemporaryDirectory() as folder:
         plain, packed = Path(folder) / "plain.onnx", Path(folder) / "packed.safetensors"
 
-        def file_bytes(changed: nn.Module) -> int:
-            export(changed, examples, plain, OnnxSettings(), input_names=names)
+        def file_bytes(changed: Network) -> int:
+            assert isinstance(changed, TorchNetwork)
+            export(changed.model, examples, plain, OnnxSettings(), input_names=names)
             convert.pack(plain, packed, coder="best", force=True)
             return packed.stat().st_size
 
-        _, report = share_to_size(
-            model,
-            settings,
+        network = TorchNetwork(model)
+        context = Context(
+            samples=lambda n: tuple(given[:n].numpy() for given in own.seen),
             file_bytes=file_bytes,
-            samples=own.seen,
-            seed=0,
             scores=own.scores,
         )
-        print(*report.notes, sep="\n", flush=True)
-        n_bytes = file_bytes(model)
+        print(*to_size(network, settings, context).notes, sep="\n", flush=True)
+        n_bytes = file_bytes(network)
         session = load(packed)
         given = dict(zip(names, (x.numpy() for x in examples), strict=True))
         (found,) = session.run(given).values()

@@ -20,6 +20,7 @@ from compress.errors import DataError, require
 from compress.kernels.compiled import compiled
 
 Values = NDArray[np.float32]
+Codes = NDArray[np.int8] | NDArray[np.int16] | NDArray[np.int32]
 Number = Any  # a scalar of a compiled function
 
 _STEPS = 12  # of assignment and update: the objective hardly moves after ten
@@ -34,7 +35,7 @@ _TILE = 16  # rows whose errors are passed on together: they stay in the cache
 class Quantized:
     """What numbers became."""
 
-    codes: NDArray[np.int16]  #: index of the centroid, -1 for zero, shape `(n,)`
+    codes: Codes  #: index of the centroid, -1 for zero, shape `(n,)`
     centroids: Values  #: ascending, none of them zero, shape `(k,)`
     bits: float  #: entropy of all codes, zeros among them
     price: float  #: squared error that one bit is worth
@@ -46,14 +47,16 @@ class Quantized:
         order = np.argsort(grid, kind="stable")
         return Choices(grid[order], costs[order])
 
-    def recoded(self, codes: NDArray[np.int16]) -> Quantized:
+    def recoded(self, codes: Codes) -> Quantized:
         """Return the same centroids with other codes, shape `(n,)`."""
         other = replace(self, codes=codes)
         return replace(other, bits=_entropy_bits(other._counts()))
 
     def _counts(self) -> NDArray[np.intp]:
         """Return how many codes stand for zero, and for each centroid."""
-        found: NDArray[np.intp] = np.bincount(self.codes + 1, minlength=len(self.centroids) + 1)
+        found: NDArray[np.intp] = np.bincount(
+            self.codes.astype(np.int32) + 1, minlength=len(self.centroids) + 1
+        )
         return found
 
 
@@ -103,7 +106,7 @@ def quantize(
 
 def compensate(
     values: Values, importance: Values | None, choices: Choices, factor: Values
-) -> NDArray[np.int16]:
+) -> Codes:
     """Choose codes anew, so that the errors of a row cancel on the inputs it is multiplied with.
 
     Columns are done in order. What one is off by is taken out of those behind it, in the proportion
@@ -120,7 +123,7 @@ def compensate(
         Index of the centroid, -1 for zero, shape `(m, n)`.
     """
     weights = np.ones((1, 1), np.float32) if importance is None else importance
-    codes = np.empty(values.shape, np.int16)
+    codes: Codes = np.empty(values.shape, np.min_scalar_type(-max(len(choices.grid), 1 << 8)))
     _compensate(values.copy(), weights, factor, choices.grid, choices.costs, codes)
     return codes
 
@@ -217,7 +220,7 @@ def _compensate(
     factor: Values,
     grid: NDArray[np.float64],
     costs: NDArray[np.float64],
-    codes: NDArray[np.int16],
+    codes: Codes,
 ) -> None:
     """Write the codes of all rows; `values` are changed."""
     m, n = values.shape

@@ -6,71 +6,64 @@ judged on samples that it did not use, by what leaves the network.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+import numpy as np
+from numpy.typing import NDArray
 
-from compress.passes.samples import Samples, batches, count, rows
+from compress.passes.network import Network, Samples
+from compress.passes.samples import count, rows
 
 _EVERY = 5  # samples, one is held apart
 _LEAST = 4  # held apart: with fewer a step is a matter of luck
-_BATCH = 16  # samples
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
     """Samples that no step uses, and what the network gave for them."""
 
-    samples: tuple[Tensor, ...]
-    outputs: Sequence[Sequence[Tensor]]  #: before compression, by batch
+    samples: Samples
+    outputs: Sequence[Array]  #: before compression
     scores: bool  #: whether outputs of two axes are scores of classes
 
-    def divergence(self, model: nn.Module) -> float:
-        """Return how far a model's outputs are from those before compression.
+    def divergence(self, network: Network) -> float:
+        """Return how far a network's outputs are from those before compression.
 
         For scores it is the mean KL divergence of the classes' chances, in nats; for other outputs
         the squared error as a part of the sum of squares. Several outputs are added up.
         """
-        lost: defaultdict[int, float] = defaultdict(float)  # by output
-        of: defaultdict[int, float] = defaultdict(float)
-        for reference, batch in zip(self.outputs, batches(self.samples, _BATCH), strict=True):
-            found = _outputs(model, batch)
-            for place, (before, after) in enumerate(zip(reference, found, strict=True)):
-                if self._are_scores(before):
-                    p, q = (output.double().log_softmax(1) for output in (before, after))
-                    lost[place] += (p.exp() * (p - q)).sum().item()
-                    of[place] += len(before)
-                else:
-                    lost[place] += (before.double() - after).square().sum().item()
-                    of[place] += before.double().square().sum().item()
-        return sum(lost[place] / max(of[place], 1e-30) for place in lost)
+        found = network.outputs(self.samples)
+        return sum(map(self._between, self.outputs, found))
 
-    def _are_scores(self, output: Tensor) -> bool:
-        return self.scores and output.ndim == 2 and output.shape[1] > 1
+    def _between(self, before: Array, after: Array) -> float:
+        if before.shape != after.shape:
+            return math.nan  # a number of rows that depends on values
+        before, after = before.astype(np.float64), after.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.scores and before.ndim == 2 and before.shape[1] > 1:
+                p, q = log_softmax(before), log_softmax(after)
+                return float((np.exp(p) * (p - q)).sum(1).mean())
+            return float(np.square(before - after).sum() / max(np.square(before).sum(), 1e-30))
 
 
-def held_apart(
-    model: nn.Module, samples: Samples, *, scores: bool
-) -> tuple[tuple[Tensor, ...], Apart] | None:
+def held_apart(network: Network, samples: Samples, *, scores: bool) -> tuple[Samples, Apart] | None:
     """Return the samples that a step may use and those that judge it; None where they are too few.
 
     Args:
-        model: before compression.
+        network: before compression.
         samples: what it takes.
         scores: whether outputs of two axes are scores of classes.
     """
-    n = count(samples)
-    places = torch.arange(n)
-    is_apart = places % _EVERY == _EVERY - 1
+    is_apart = np.arange(count(samples)) % _EVERY == _EVERY - 1
     if int(is_apart.sum()) < _LEAST:
         return None
-    apart = rows(samples, places[is_apart])
-    outputs = [_outputs(model, batch) for batch in batches(apart, _BATCH)]
-    return rows(samples, places[~is_apart]), Apart(apart, outputs, scores)
+    apart = rows(samples, is_apart)
+    return rows(samples, ~is_apart), Apart(apart, network.outputs(apart), scores)
 
 
 def least() -> int:
@@ -83,7 +76,8 @@ def in_all(used: int) -> int:
     return max(-(-used * _EVERY // (_EVERY - 1)), least()) if used else 0
 
 
-@torch.inference_mode()
-def _outputs(model: nn.Module, batch: tuple[Tensor, ...]) -> list[Tensor]:
-    found = tree_leaves(model.eval()(*batch))
-    return [leaf for leaf in found if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+def log_softmax(scores: Array) -> NDArray[np.float64]:
+    """Return the logarithms of the classes' chances, shape `(n, classes)`."""
+    shifted = scores - scores.max(1, keepdims=True)
+    found: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return found

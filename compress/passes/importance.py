@@ -11,37 +11,38 @@ arXiv:1905.12558, on drawn labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from compress.passes.samples import Samples, batches, count
-from compress.passes.weights import Weight
+from compress.passes.weights import TorchWeight
 
-_BATCH = 4  # samples to a gradient
+Inputs = tuple[Tensor, ...]  # an input each
 
 
 def fisher_diagonal(
-    model: nn.Module, weights: Sequence[Weight], samples: Samples, *, seed: int
+    model: nn.Module, weights: Sequence[TorchWeight], batches: Iterable[Inputs], *, seed: int
 ) -> dict[str, Tensor]:
     """Return the mean squared derivative of the log-likelihood by each weight, of its shape.
 
     Args:
         model: its first output counts.
         weights: of the model.
-        samples: what it takes, on its device.
+        batches: of what it takes, an input each, on its device; few samples to each.
         seed: of the drawn labels.
     """
     model.eval()
     parameters = [weight.parameter for weight in weights]
     sums = [torch.zeros_like(parameter) for parameter in parameters]
+    n = 0  # samples
     generator = torch.Generator().manual_seed(seed)
     required = [parameter.requires_grad for parameter in parameters]
     for parameter in parameters:
         parameter.requires_grad_(True)
     with torch.enable_grad():
-        for batch in batches(samples, _BATCH):
+        for batch in batches:
+            n += len(batch[0])
             returned = model(*batch)
             outputs = returned if isinstance(returned, Tensor) else returned[0]
             gradients = torch.autograd.grad(
@@ -52,7 +53,7 @@ def fisher_diagonal(
                     total += gradient.square()
     for parameter, before in zip(parameters, required, strict=True):
         parameter.requires_grad_(before)
-    return {w.name: total / count(samples) for w, total in zip(weights, sums, strict=True)}
+    return {w.name: total / n for w, total in zip(weights, sums, strict=True)}
 
 
 def _drawn_likelihood(outputs: Tensor, generator: torch.Generator) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from compress.passes.targets import Kind
 
 Samples = tuple[NDArray[Any], ...]  # an array for each input of the network, a row for each sample
 Values = NDArray[np.float32]
+Levels = Any  # what a network keeps of its channels' means and variances; its own business
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,6 @@ class Moments:
     places: int  #: that were summed
 
 
-class Levels(Protocol):
-    """What a network keeps of its channels' means and variances; its own business."""
-
-
 class Network(Protocol):
     """A network whose weights are changed in place."""
 
@@ -113,3 +110,19 @@ class Network(Protocol):
 
     def set_vectors(self, vectors: Mapping[str, NDArray[Any]]) -> None:
         """Put what `vectors` returned back."""
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A network that has gradients."""
+
+    def fisher(
+        self, weights: Sequence[Weight], samples: Samples, seed: int
+    ) -> Mapping[str, Values]:
+        """Return the diagonal of the Fisher information by weight, shape `(n,)`.
+
+        Args:
+            weights: of the network.
+            samples: what it takes.
+            seed: of labels that are drawn.
+        """

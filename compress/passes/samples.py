@@ -1,29 +1,27 @@
-"""Samples of what a network takes: a tensor for each of its inputs, with a row for each sample."""
+"""Samples of what a network takes: an array for each of its inputs, with a row for each sample."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-Samples = Tensor | tuple[Tensor, ...]  # a tensor alone is a network's one input
+from compress.passes.network import Samples
 
 
 def count(samples: Samples) -> int:
     """Return how many samples there are."""
-    return len(_inputs(samples)[0])
+    return len(samples[0])
 
 
-def rows(samples: Samples, places: slice | Tensor) -> tuple[Tensor, ...]:
-    """Return some of the samples, an input each."""
-    return tuple(given[places] for given in _inputs(samples))
+def rows(samples: Samples, places: slice | NDArray[Any]) -> Samples:
+    """Return some of the samples."""
+    return tuple(np.ascontiguousarray(given[places]) for given in samples)
 
 
-def batches(samples: Samples, size: int) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the samples in order, `size` at a time, an input each."""
-    return zip(*(torch.split(given, size) for given in _inputs(samples)), strict=True)
-
-
-def _inputs(samples: Samples) -> tuple[Tensor, ...]:
-    return (samples,) if isinstance(samples, Tensor) else samples
+def batches(samples: Samples, size: int) -> Iterator[Samples]:
+    """Yield the samples in order, `size` at a time."""
+    for begin in range(0, count(samples), size):
+        yield tuple(given[begin : begin + size] for given in samples)

@@ -1,10 +1,10 @@
-"""The weights of a model that can be compressed."""
+"""The weights of a torch model that can be compressed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,7 +14,10 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
+from compress.constraints import Constraints, Mask, Shared, constraints_of
 from compress.errors import DataError, UnsupportedLayerError
+from compress.passes.chosen import BIAS
+from compress.passes.network import Codes, Skipped, Values
 from compress.passes.targets import Kind
 
 _MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
@@ -23,7 +26,6 @@ _MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
     ("embedding", (nn.Embedding, nn.EmbeddingBag)),
     ("rnn", (nn.RNNBase, nn.RNNCellBase)),
 )
-_BIAS = "a bias"
 # Linear layers of libraries that are not imported for it.
 _FOREIGN_FC = frozenset(
     {
@@ -34,7 +36,7 @@ _FOREIGN_FC = frozenset(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weight:
+class TorchWeight:
     """A parameter that passes may change, by its canonical name."""
 
     name: str  #: the one of `model.named_parameters()`: a tied parameter has one
@@ -42,11 +44,55 @@ class Weight:
     kind: Kind
     parameter: nn.Parameter
     names: frozenset[str]  #: all that address it: parameter and modules, aliases of a tied one too
+    constraints: Constraints = field(repr=False)  #: of the model
 
-    def values(self) -> NDArray[np.float32]:
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(self.parameter.shape)
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """What an earlier pruning keeps, shape `(n,)`; None where nothing was pruned."""
+        held = self.constraints.by_name.get(self.name)
+        if not isinstance(held, Mask):
+            return None
+        keep: NDArray[np.bool_] = held.keep.cpu().reshape(-1).numpy()
+        return keep
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its values are shared."""
+        return isinstance(self.constraints.by_name.get(self.name), Shared)
+
+    def values(self) -> Values:
         """Return the numbers in order, shape `(n,)`; on a CPU they may be the parameter's own."""
-        values: NDArray[np.float32] = self.parameter.detach().float().cpu().reshape(-1).numpy()
+        values: Values = self.parameter.detach().float().cpu().reshape(-1).numpy()
         return values
+
+    @torch.no_grad()
+    def set_values(self, values: Values) -> None:
+        """Take other numbers, shape `(n,)`, bound to nothing."""
+        self.constraints.by_name.pop(self.name, None)
+        self.parameter.copy_(torch.from_numpy(values).view(self.shape))
+
+    @torch.no_grad()
+    def set_mask(self, keep: NDArray[np.bool_]) -> None:
+        """Set to zero what a mask of shape `(n,)` does not keep, and have it stay so."""
+        mask = Mask(torch.from_numpy(keep).view(self.shape).to(self.parameter.device))
+        self.constraints.by_name[self.name] = mask
+        self.parameter.masked_fill_(~mask.keep, 0)
+
+    @torch.no_grad()
+    def set_codes(self, held: Codes) -> None:
+        """Take the values of a codebook, and have them stay shared."""
+        device = self.parameter.device
+        shared = Shared(
+            torch.from_numpy(held.codes).view(self.shape).to(device),
+            torch.from_numpy(held.centroids).to(device),
+        )
+        shared.write(self.parameter)
+        self.constraints.by_name[self.name] = shared
 
     @contextmanager
     def named_errors(self) -> Iterator[None]:
@@ -57,15 +103,7 @@ class Weight:
             raise DataError(f"{self.name}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A parameter that a pass leaves alone."""
-
-    name: str
-    reason: str
-
-
-def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
+def weights_of(model: nn.Module) -> tuple[list[TorchWeight], list[Skipped]]:
     """List a model's compressible weights and why each other parameter is none.
 
     A weight is a floating-point parameter of two or more dimensions that a convolution, linear,
@@ -86,6 +124,7 @@ def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
             if kind is not None:
                 kinds.setdefault(parameter, kind)
     weights, skipped = [], []
+    constraints = constraints_of(model)
     for name, parameter in model.named_parameters():
         _require_numbers(name, parameter)
         reason = _not_a_weight(name, parameter, holders[parameter], kinds.get(parameter))
@@ -94,18 +133,10 @@ def weights_of(model: nn.Module) -> tuple[list[Weight], list[Skipped]]:
             continue
         modules = [full.rpartition(".")[0] for full in names[parameter]]
         address = frozenset([*names[parameter], *filter(None, modules)])
-        weights.append(Weight(name, modules[0], kinds[parameter], parameter, address))
+        weights.append(
+            TorchWeight(name, modules[0], kinds[parameter], parameter, address, constraints)
+        )
     return weights, skipped
-
-
-def require_some(weights: Sequence[Weight], skipped: Sequence[Skipped]) -> None:
-    """Raise `UnsupportedLayerError` where a pass finds nothing to do."""
-    if not weights:
-        why = "it has no parameters"
-        telling = [one for one in skipped if one.reason != _BIAS] or skipped
-        if telling:
-            why = f"{telling[0].name} is left alone: {telling[0].reason}"
-        raise UnsupportedLayerError(f"the model has no weight that can be compressed; {why}")
 
 
 def _require_numbers(name: str, parameter: nn.Parameter) -> None:
@@ -148,7 +179,7 @@ def _not_a_weight(
         return f"its numbers are {dtype}: small already"
     own = name.rpartition(".")[2]
     if "bias" in own:
-        return _BIAS
+        return BIAS
     if isinstance(holder, ParametrizationList):
         return "a parametrization computes the weight from it; remove_parametrizations first"
     if own.endswith("_g") and any(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from compress.passes.apart import held_apart, in_all, least
-from compress.passes.budget import share_to_size
-from compress.passes.settings import BudgetSettings
-
-NONE = {"compensated": 0, "corrected": 0}
+from compress.passes.context import Context
+from compress.passes.settings import TargetBytesSettings
+from compress.passes.target_bytes import to_size
+from compress.passes.torch_network import TorchNetwork
 
 
 def network(seed=0):
@@ -28,15 +29,15 @@ def images(n, seed=1):
     return torch.rand(n, 1, 6, 6, generator=torch.Generator().manual_seed(seed))
 
 
-def shared(model, samples, **settings):
+def shared(model, given, **settings):
     """Share at the codebooks of one price: a file that takes what is asked for ends the search."""
-    return share_to_size(
-        model,
-        BudgetSettings(target_bytes=500, **settings),
-        file_bytes=lambda _: 500,
-        samples=samples,
-        seed=0,
-    )
+    samples = None if given is None else lambda n: (given.numpy()[:n],)
+    context = Context(file_bytes=lambda _: 500, samples=samples)
+    return to_size(TorchNetwork(model), TargetBytesSettings(target_bytes=500, **settings), context)
+
+
+def apart_of(model, samples, scores=True):
+    return held_apart(TorchNetwork(model), (samples.numpy(),), scores=scores)
 
 
 def alike(model, other):
@@ -50,8 +51,8 @@ class Sum(nn.Module):
 
 
 def test_every_fifth_sample_is_held_apart():
-    samples = (torch.arange(25.0), torch.arange(25) * 10)
-    seen, apart = held_apart(Sum(), samples, scores=True)
+    samples = (np.arange(25, dtype=np.float32), np.arange(25) * 10)
+    seen, apart = held_apart(TorchNetwork(Sum()), samples, scores=True)
     assert apart.samples[0].tolist() == [4, 9, 14, 19, 24]
     assert apart.samples[1].tolist() == [40, 90, 140, 190, 240]
     assert sorted([*seen[0].tolist(), *apart.samples[0].tolist()]) == list(range(25))
@@ -60,7 +61,7 @@ def test_every_fifth_sample_is_held_apart():
 @pytest.mark.parametrize("used", [1, 16, 17, 200])
 def test_samples_in_all_leave_as_many_as_steps_use(used):
     samples = torch.zeros(in_all(used), 1)
-    divided = held_apart(nn.Linear(1, 1), samples, scores=False)
+    divided = apart_of(nn.Linear(1, 1), samples, scores=False)
     assert divided is not None
     assert len(divided[0][0]) >= used
     assert in_all(0) == 0
@@ -69,26 +70,26 @@ def test_samples_in_all_leave_as_many_as_steps_use(used):
 @pytest.mark.parametrize("n", [1, least() - 1])
 def test_too_few_samples_are_told(n):
     model, without = network(), network()
-    _, done = shared(model, images(n))
+    done = shared(model, images(n))
     shared(without, None)
     assert alike(model, without)
     assert done.notes == (
         f"{n} samples are too few to correct errors on and to judge that: "
         f"nothing is corrected with fewer than {least()}",
     )
-    assert shared(network(), images(n), **NONE)[1].notes == ()
-    assert shared(network(), images(least()))[1].layers
+    assert shared(network(), images(n), samples=0).notes == ()
+    assert shared(network(), images(least())).layers
 
 
 def test_divergence_of_scores_is_that_of_their_chances():
     model = nn.Sequential(nn.Linear(2, 2, bias=False))
     with torch.no_grad():
         model[0].weight.zero_()
-    _, apart = held_apart(model, torch.ones(20, 2), scores=True)
-    assert apart.divergence(model) == 0
+    _, apart = apart_of(model, torch.ones(20, 2), scores=True)
+    assert apart.divergence(TorchNetwork(model)) == 0
     with torch.no_grad():
         model[0].weight[1] = math.log(3) / 2
-    assert apart.divergence(model) == pytest.approx(0.143841, rel=1e-4)
+    assert apart.divergence(TorchNetwork(model)) == pytest.approx(0.143841, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -104,31 +105,31 @@ def test_divergence_of_other_outputs_is_the_part_of_their_squares(outputs):
             return outputs(self.scale * given)
 
     model = Scaled()
-    _, apart = held_apart(model, torch.rand(40, 3), scores=True)
-    n_outputs = len(apart.outputs[0])
+    _, apart = apart_of(model, torch.rand(40, 3), scores=True)
+    n_outputs = len(apart.outputs)
     with torch.no_grad():
         model.scale.fill_(1.1)
-    assert apart.divergence(model) == pytest.approx(0.01 * n_outputs, rel=1e-3)
+    assert apart.divergence(TorchNetwork(model)) == pytest.approx(0.01 * n_outputs, rel=1e-3)
 
 
 def test_embeddings_are_no_scores():
     model = nn.Linear(3, 4)
-    _, apart = held_apart(model, torch.rand(20, 3), scores=False)
+    _, apart = apart_of(model, torch.rand(20, 3), scores=False)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter *= 2
-    assert apart.divergence(model) == pytest.approx(1)
+    assert apart.divergence(TorchNetwork(model)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_step_makes_it_worse_where_it_was_not_seen(seed):
+def test_steps_make_it_no_worse_where_they_did_not_look(seed):
     samples, lost = images(60, seed), {}
-    for name, settings in (("neither", NONE), ("cancel", {"corrected": 0}), ("both", {})):
+    for n in (0, 200):
         model = network(seed)
-        _, apart = held_apart(model, samples, scores=True)
-        shared(model, samples, **settings)
-        lost[name] = apart.divergence(model)
-    assert lost["both"] <= lost["cancel"] <= lost["neither"]
+        _, apart = apart_of(model, samples, scores=True)
+        shared(model, samples, samples=n)
+        lost[n] = apart.divergence(TorchNetwork(model))
+    assert lost[200] <= lost[0]
 
 
 def test_steps_that_learn_what_does_not_hold_elsewhere_are_left_out():
@@ -139,20 +140,20 @@ def test_steps_that_learn_what_does_not_hold_elsewhere_are_left_out():
     samples[4::5] = torch.randn(20, 64)
     samples[4::5] -= samples[4::5].mean(1, keepdim=True)
     changed, without = copy.deepcopy(model), copy.deepcopy(model)
-    _, done = shared(changed, samples)
-    shared(without, samples, **NONE)
+    done = shared(changed, samples)
+    shared(without, samples, samples=0)
     assert alike(changed, without)
     assert [note.partition(" is left out")[0] for note in done.notes] == [
         "compensated",
         "corrected",
     ]
-    assert done.uncompensated == ()
+    assert all(layer.note is None for layer in done.layers)
 
 
 def test_outputs_that_are_not_finite_prove_nothing():
     model, without, samples = network(), network(), images(40)
     samples[4] = math.inf
-    _, done = shared(model, samples, compensated=0)
-    shared(without, samples, **NONE)
+    done = shared(model, samples)
+    shared(without, samples, samples=0)
     assert alike(model, without)
     assert "would go from nan to nan" in done.notes[0]

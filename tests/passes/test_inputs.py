@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from compress.kernels.rate import quantize
-from compress.passes import inputs
+from compress.passes import torch_moments
 from compress.passes.inputs import compensated, input_factors
+from compress.passes.torch_network import TorchNetwork
 from compress.passes.weights import weights_of
 
 LAYERS = {
@@ -32,6 +33,10 @@ def samples(shape, seed=1):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
+def factors_of(model, given):
+    return input_factors(TorchNetwork(model), weights_of(model)[0], (given.numpy(),))
+
+
 @pytest.mark.parametrize("name", LAYERS)
 @torch.inference_mode()
 def test_weights_times_inputs_are_the_output(name):
@@ -40,7 +45,7 @@ def test_weights_times_inputs_are_the_output(name):
     layer, given = make(), samples(shape)
     layer.bias.zero_()
     groups = getattr(layer, "groups", 1)
-    products = layer.weight.view(groups, len(layer.weight) // groups, -1) @ inputs._inputs(
+    products = layer.weight.view(groups, len(layer.weight) // groups, -1) @ torch_moments._inputs(
         layer, given
     )
     output = layer(given)
@@ -59,13 +64,13 @@ def test_weights_times_inputs_are_the_output(name):
     ],
 )
 def test_not_all_places_of_a_large_input_are_taken(layer, shape):
-    taken = inputs._inputs(layer, samples(shape)).shape[2] / shape[0]
+    taken = torch_moments._inputs(layer, samples(shape)).shape[2] / shape[0]
     assert 200 <= taken <= 1100
 
 
 def test_factors_invert_the_mean_outer_product():
     model, given = nn.Sequential(nn.Linear(5, 3)), samples((400, 5)) @ samples((5, 5), seed=2)
-    (factor,) = input_factors(model, weights_of(model)[0], given)["0.weight"]
+    (factor,) = factors_of(model, given)["0.weight"]
     assert sorted(factor.columns) == list(range(5))
     upper = factor.upper.astype(np.float64)
     assert (np.tril(upper, -1) == 0).all()
@@ -80,9 +85,9 @@ def test_factors_invert_the_mean_outer_product():
 
 
 def test_many_inputs_are_seen_in_blocks(monkeypatch):
-    monkeypatch.setattr(inputs, "_BLOCK", 8)
+    monkeypatch.setattr(torch_moments, "BLOCK", 8)
     model = nn.Sequential(nn.Conv2d(6, 4, 3, groups=2))
-    factors = input_factors(model, weights_of(model)[0], samples((4, 6, 6, 6)))["0.weight"]
+    factors = factors_of(model, samples((4, 6, 6, 6)))["0.weight"]
     for group in (0, 1):
         own = [factor.columns for factor in factors if factor.group == group]
         assert [len(columns) for columns in own] == [8, 8, 8, 3]
@@ -116,7 +121,7 @@ def _ratio_of_errors(make, shape, weighted, n):
     (weight,) = weights_of(model)[0]
     channels = torch.randn(shape[0], shape[0]) @ samples((2 * n, shape[0], math.prod(shape[1:])))
     mixed = channels.reshape(2 * n, *shape) + 2 * torch.randn(2 * n, *(1 for _ in shape))
-    factors = input_factors(model, [weight], mixed[:n])[weight.name]
+    factors = factors_of(model, mixed[:n])[weight.name]
     values = weight.values().copy()
     importance = np.full(len(values), 3, np.float32) if weighted else None
     alone = quantize(values, importance, 1e-4, 63)
@@ -140,7 +145,7 @@ def test_layers_without_known_inputs_have_no_factors():
             return self.used(given + self.rows.weight[0])
 
     model = Network()
-    assert set(input_factors(model, weights_of(model)[0], samples((5, 4)))) == {"used.weight"}
+    assert set(factors_of(model, samples((5, 4)))) == {"used.weight"}
 
 
 class Odd(nn.Module):
@@ -167,11 +172,11 @@ class Odd(nn.Module):
 def test_layers_that_are_called_in_other_ways():
     """By keyword, without a batch, with no rows, and twice; what an embedding shares is alone."""
     model, given = Odd(), samples((50, 6))
-    factors = input_factors(model, weights_of(model)[0], given)
+    factors = factors_of(model, given)
     assert set(factors) == {"named.weight", "single.weight"}
     alone = nn.Sequential(nn.Linear(6, 6))
     alone.load_state_dict({"0.weight": model.named.weight, "0.bias": model.named.bias})
-    (first,) = input_factors(alone, weights_of(alone)[0], given)["0.weight"]
+    (first,) = factors_of(alone, given)["0.weight"]
     assert not np.allclose(first.upper, factors["named.weight"][0].upper)
 
 
@@ -179,10 +184,10 @@ def test_inputs_that_overflow_tell_nothing():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     with torch.no_grad():
         model[0].weight.fill_(3e38)
-    assert set(input_factors(model, weights_of(model)[0], samples((5, 4)))) == {"0.weight"}
+    assert set(factors_of(model, samples((5, 4)))) == {"0.weight"}
 
 
 def test_inputs_that_are_zero():
     model = nn.Sequential(nn.Linear(4, 4))
-    (factor,) = input_factors(model, weights_of(model)[0], torch.zeros(5, 4))["0.weight"]
+    (factor,) = factors_of(model, torch.zeros(5, 4))["0.weight"]
     np.testing.assert_allclose(factor.upper, np.eye(4), atol=1e-6)

@@ -9,11 +9,19 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils import parametrizations
 
 from compress.errors import UnsupportedLayerError
+from compress.passes.context import Context
+from compress.passes.network import Skipped
 from compress.passes.prune import prune
-from compress.passes.settings import PruneSettings, ShareSettings
-from compress.passes.share import share
+from compress.passes.quantize import quantize
+from compress.passes.settings import PruneSettings, QuantizeSettings
 from compress.passes.targets import bits_targets, sparsity_targets
-from compress.passes.weights import Skipped, weights_of
+from compress.passes.torch_network import TorchNetwork
+from compress.passes.weights import weights_of
+
+
+def pruned(model):
+    settings = PruneSettings(sparsity=sparsity_targets("0.5"))
+    return prune(TorchNetwork(model), settings, Context())
 
 
 def test_weights_and_what_is_skipped():
@@ -86,10 +94,10 @@ def test_what_cannot_be_changed_is_left_alone_and_told(held: torch.Tensor, reaso
     weights, skipped = weights_of(model)
     assert [weight.name for weight in weights] == ["0.weight"]
     assert Skipped("1.weight", reason) in skipped
-    _, report = prune(model, PruneSettings(sparsity=sparsity_targets("0.5")))
+    report = pruned(model)
     assert Skipped("1.weight", reason) in report.skipped
     with pytest.raises(UnsupportedLayerError, match="no weight that can be compressed; weight is"):
-        prune(model[1], PruneSettings(sparsity=sparsity_targets("0.5")))
+        pruned(model[1])
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated")  # torch's own words, in some of its versions
@@ -126,8 +134,10 @@ def models_without_numbers() -> dict[str, nn.Module]:
 def test_models_without_numbers_end_in_one_line(name: str) -> None:
     model = models_without_numbers()[name]
     for act in (
-        lambda: prune(model, PruneSettings(sparsity=sparsity_targets("0.5"))),
-        lambda: share(model, ShareSettings(bits=bits_targets("2bit")), seed=0),
+        lambda: pruned(model),
+        lambda: quantize(
+            TorchNetwork(model), QuantizeSettings(bits=bits_targets("2bit")), Context()
+        ),
     ):
         with pytest.raises(UnsupportedLayerError) as told:
             act()

@@ -8,9 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from compress.passes.correct import channel_levels, correct_biases
+from compress.passes import torch_levels
 
 SAMPLES = torch.rand(64, 2, 6, 6, generator=torch.Generator().manual_seed(1))
+
+
+def channel_levels(model, samples):
+    return torch_levels.channel_levels(model, ((batch,) for batch in samples.split(64)))
+
+
+def correct_biases(model, samples, levels):
+    given = ((batch,) for batch in samples.split(64))
+    return torch_levels.correct_biases(model, given, levels)
 
 
 class Twice(nn.Module):

@@ -14,7 +14,7 @@ Sources: Nagel et al. 2019, arXiv:1906.04721, sec. 4.2 (empirical bias correctio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -24,17 +24,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from compress.passes.samples import Samples, batches
-
+Inputs = tuple[Tensor, ...]  # an input each
 Levels = Mapping[str, Sequence[Tensor]]  # of each channel, at each call of a layer, by its name
 
-_BATCH = 64  # samples
 _MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may be all but dead
 _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another tensor
 
 
 @torch.inference_mode()
-def channel_levels(model: nn.Module, samples: Samples) -> list[Levels]:
+def channel_levels(model: nn.Module, batches: Iterable[Inputs]) -> list[Levels]:
     """Return, for each batch, what a bias decides of each channel.
 
     That is the mean of what a layer with a bias gives. For a BatchNorm it is how far the mean of
@@ -43,7 +41,7 @@ def channel_levels(model: nn.Module, samples: Samples) -> list[Levels]:
 
     Args:
         model: before compression.
-        samples: what it takes.
+        batches: of what it takes, an input each, on its device.
     """
     found: list[dict[str, list[Tensor]]] = []
 
@@ -51,25 +49,25 @@ def channel_levels(model: nn.Module, samples: Samples) -> list[Levels]:
         found[-1].setdefault(name, []).append(_level(layer, values))
 
     with _watched(model, record):
-        for batch in batches(samples, _BATCH):
+        for batch in batches:
             found.append({})
             model.eval()(*batch)
     return list(found)
 
 
 @torch.no_grad()
-def correct_biases(model: nn.Module, samples: Samples, levels: Sequence[Levels]) -> int:
+def correct_biases(model: nn.Module, batches: Iterable[Inputs], levels: Sequence[Levels]) -> int:
     """Give channels their earlier levels again, in place; return how many layers changed.
 
     A layer that is called several times gets the mean of what its calls ask for.
 
     Args:
         model: after compression.
-        samples: what `levels` were taken on.
+        batches: what `levels` were taken on.
         levels: from `channel_levels`, before compression.
     """
     asked: Counter[str] = Counter()  # samples so far, by layer
-    for batch, earlier in zip(batches(samples, _BATCH), levels, strict=True):
+    for batch, earlier in zip(batches, levels, strict=True):
         calls = {name: iter(own) for name, own in earlier.items()}
         with _watched(model, partial(_move, calls, asked, len(batch[0]))):
             model.eval()(*batch)

@@ -1,0 +1,198 @@
+"""A network whose weights share values: what a search found, with each step that helps.
+
+Codes that each number chose alone are chosen anew, so that a layer's errors cancel on its inputs;
+then biases move so that channels keep their means. Each step is judged on samples held apart, and
+undone where it does not bring the outputs nearer to what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compress.codecs.threads import n_cores, side_by_side
+from compress.kernels.distinct import distinct
+from compress.kernels.rate import Quantized
+from compress.passes.apart import Apart, held_apart, in_all, least
+from compress.passes.context import Context, Layer, Passed
+from compress.passes.inputs import Factor, compensated, input_factors
+from compress.passes.network import Codes, Levels, Network, Samples, Skipped, Values, Weight
+from compress.passes.samples import count, rows
+
+ALONE = "errors do not cancel"
+
+Found = Mapping[str, Quantized]  # by weight
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLayer:
+    """A weight and what is known of it before its values are shared."""
+
+    weight: Weight
+    values: Values  #: shape `(n,)`
+    importance: Values | None  #: of each number's squared error, shape `(n,)`; None for 1
+    factors: Sequence[Factor]  #: of its inputs, none where they are not known
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the steps on samples need."""
+
+    seen: Samples  #: that they may use
+    apart: Apart  #: what they are judged on
+    levels: Levels  #: before sharing
+
+
+@dataclass(slots=True)
+class Sharing:
+    """A network that is made what was found, as often as a search asks."""
+
+    network: Network
+    layers: Sequence[SharedLayer]
+    steps: Steps | None
+    no_steps: Sequence[str] = ()  #: why there are none
+    left_out: list[str] = field(default_factory=list)  #: steps that did not help
+    lost: float | None = None  #: divergence on the samples held apart
+    cancels: bool = False  #: whether errors were made to cancel
+    _vectors: Mapping[str, Values] = field(init=False)  #: biases and what else may move
+
+    def __post_init__(self) -> None:
+        self._vectors = self.network.vectors()
+
+    def apply(self, found: Found) -> None:
+        """Make the network what was found, with each step that helps."""
+        self.left_out.clear()
+        self.cancels = False
+        self.network.set_vectors(self._vectors)
+        self._write(found)
+        if self.steps is None:
+            return
+        self.lost = self.steps.apart.divergence(self.network)
+        if any(layer.factors for layer in self.layers):
+            self._write(_compensated(self.layers, found))
+            self.cancels = self._judged("compensated", lambda: self._write(found))
+        if self.network.correct(self.steps.seen, self.steps.levels):
+            self._judged("corrected", lambda: self.network.set_vectors(self._vectors))
+
+    def passed(self, skipped: Sequence[Skipped], bits: Mapping[str, int]) -> Passed:
+        """Return what became of the weights.
+
+        Args:
+            skipped: what is left alone.
+            bits: of a code, by weight.
+        """
+        return Passed(
+            layers=tuple(self._layer(layer, bits[layer.weight.name]) for layer in self.layers),
+            skipped=tuple(skipped),
+            notes=(*self.no_steps, *self.left_out),
+        )
+
+    def _judged(self, step: str, undo: Callable[[], object]) -> bool:
+        """Undo a step that does not bring the outputs nearer; return whether it does."""
+        assert self.steps is not None
+        assert self.lost is not None
+        after = self.steps.apart.divergence(self.network)
+        if after < self.lost:
+            self.lost = after
+            return True
+        undo()
+        self.left_out.append(
+            f"{step} is left out: on {count(self.steps.apart.samples)} samples held apart the "
+            f"divergence would go from {self.lost:.3g} to {after:.3g}"
+        )
+        return False
+
+    def _write(self, found: Found) -> None:
+        for layer in self.layers:
+            own = found[layer.weight.name]
+            smallest = np.min_scalar_type(-max(len(own.centroids), 2))
+            layer.weight.set_codes(Codes(own.codes.astype(smallest), own.centroids))
+
+    def _layer(self, layer: SharedLayer, bits: int) -> Layer:
+        weight, values = layer.weight, layer.weight.values()
+        items = distinct(values.view(np.uint32))
+        return Layer(
+            name=weight.name,
+            kind=weight.kind,
+            shape=weight.shape,
+            weights=len(values),
+            nonzero=int(np.count_nonzero(values)),
+            distinct=None if items is None else int(np.count_nonzero(items)),
+            bits=bits,
+            note=ALONE if self.cancels and not layer.factors else None,
+        )
+
+
+def sharing(
+    network: Network,
+    weights: Sequence[Weight],
+    context: Context,
+    wanted: int,
+    importance: Mapping[str, Values] | None = None,
+) -> Sharing:
+    """Prepare the sharing of weights, while the network is as it was.
+
+    Args:
+        network: before sharing.
+        weights: of the network.
+        context: of the pass.
+        wanted: samples that steps use; 0 for no steps.
+        importance: of each number's squared error, by weight.
+    """
+    steps, why_not = _steps(network, context, wanted)
+    factors: Mapping[str, Sequence[Factor]] = {}
+    if steps is not None:
+        factors = input_factors(network, weights, steps.seen)
+    layers = [
+        SharedLayer(
+            weight,
+            weight.values().copy(),
+            importance.get(weight.name) if importance else None,
+            factors.get(weight.name, ()),
+        )
+        for weight in weights
+    ]
+    return Sharing(network, layers, steps, why_not)
+
+
+def each(layers: Sequence[SharedLayer], one: Callable[[SharedLayer], Quantized]) -> Found:
+    """Quantize layers side by side."""
+
+    def named(layer: SharedLayer) -> Quantized:
+        with layer.weight.named_errors():
+            return one(layer)
+
+    done = side_by_side(named, layers, n_cores())
+    return {layer.weight.name: own for layer, own in zip(layers, done, strict=True)}
+
+
+def _steps(network: Network, context: Context, wanted: int) -> tuple[Steps | None, list[str]]:
+    """Prepare the steps on samples, before sharing; or return why there are none."""
+    if context.samples is None or not wanted:
+        return None, []
+    samples = context.samples(in_all(wanted))
+    if not count(samples):
+        return None, []
+    divided = held_apart(network, samples, scores=context.scores)
+    if divided is None:
+        return None, [
+            f"{count(samples)} samples are too few to correct errors on and to judge that: "
+            f"nothing is corrected with fewer than {least()}"
+        ]
+    seen, apart = divided
+    used = rows(seen, slice(wanted))
+    return Steps(used, apart, network.levels(used)), []
+
+
+def _compensated(layers: Sequence[SharedLayer], found: Found) -> Found:
+    """Let the errors of a layer cancel on its inputs, where these are known."""
+
+    def one(layer: SharedLayer) -> Quantized:
+        own = found[layer.weight.name]
+        if not layer.factors:
+            return own
+        return compensated(layer.weight, layer.values, layer.importance, own, layer.factors)
+
+    return each(layers, one)
