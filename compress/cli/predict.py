@@ -1,4 +1,4 @@
-"""`compress predict`: a compressed file on arrays or images."""
+"""`compress predict`: a compressed file on arrays, images or texts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from compress.cli.given import from_file, from_texts
 from compress.cli.output import Json, grid, print_json, show
 from compress.errors import DataError
 
@@ -21,52 +22,95 @@ if TYPE_CHECKING:
 EXAMPLE = "compress predict model.safetensors --input cat.jpg --input dog.jpg"
 
 _TOP = 5
+_SHOWN = 4  # numbers of a vector
+
+Rows = tuple[str, list[dict[str, Any]]]  # the name of the output that decides, and what it says
 
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A compressed or .onnx file.")],
     inputs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--input", metavar="X.npy|IMAGE", help="An array of inputs, or an image."),
-    ],
+    ] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option("--text", metavar="TEXT", help="A text, read by the file's own tokenizer."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a file on arrays as they are, or on images after its own preprocessing."""
+    """Run a file on arrays as they are, images after its own preprocessing, or texts."""
     from compress.runtime import load
 
+    if not inputs and not texts:
+        raise typer.BadParameter("give at least one --input or --text")
     session = load(file)
     output, rows = "", list[dict[str, Any]]()
-    for path in inputs:
-        said = _answers(session, path)
-        output = said.output
-        rows += _rows(said, path, _labels(session))
+    for path in inputs or ():
+        output, found = _of_file(session, path)
+        rows += found
+    if texts:
+        output, found = _of_texts(session, file, texts)
+        rows += found
     if as_json:
         print_json({"output": output, "rows": rows})
     else:
         _show(rows)
-    empty = [row for row in rows if not row["top"]]
+    empty = [row for row in rows if not (row.get("top") or row.get("vector"))]
     if empty:
-        first = empty[0]
+        first, what = empty[0], "class" if "top" in empty[0] else "vector"
         raise DataError(
             f"the network's outputs are not finite for {len(empty)} of {len(rows)} inputs, so they "
-            f"have no class; the first is {first['input']}, row {first['index']}"
+            f"have no {what}; the first is {first['input']}, row {first['index']}"
         )
 
 
-def _rows(said: Answers, path: Path, labels: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    for number in range(len(said.told)):
-        yield {
-            "input": str(path),
-            "index": number,
-            "top": [
-                {
-                    "class": found,
-                    "label": _label(found, said, labels),
-                    "score": score if score is not None and isfinite(score) else None,
-                }
-                for found, score in said.top(number, _TOP)
-            ],
+def _of_file(session: Session, path: Path) -> Rows:
+    """Return the classes of all samples in a file."""
+    from compress.measure.answers import ask
+
+    said = ask(session, from_file(session, path))
+    labels, count = _labels(session), len(said.told)
+    return said.output, [_classes(said, n, labels, str(path), n) for n in range(count)]
+
+
+def _of_texts(session: Session, file: Path, texts: Sequence[str]) -> Rows:
+    """Return the classes of texts where the file tells labels, else their vectors."""
+    from compress.measure.answers import read, run
+    from compress.tasks.similarity import vectors
+
+    given, mask = from_texts(session, file, texts)
+    outputs, labels = run(session, given), _labels(session)
+    if labels:
+        said = read(outputs, len(texts))
+        named = enumerate(texts)
+        return said.output, [_classes(said, n, labels, text, 0) for n, text in named]
+    name = session.outputs[0].name
+    found = vectors(outputs[name], mask)
+    return name, [
+        {"input": text, "index": 0, "vector": _vector(row)}
+        for text, row in zip(texts, found, strict=True)
+    ]
+
+
+def _vector(row: NDArray[Any]) -> list[float] | None:
+    """Return the numbers of a vector, or None where one is not finite."""
+    numbers: list[float] = row.tolist()
+    return numbers if all(map(isfinite, numbers)) else None
+
+
+def _classes(
+    said: Answers, number: int, labels: Sequence[Any], given: str, index: int
+) -> dict[str, Any]:
+    top = [
+        {
+            "class": found,
+            "label": _label(found, said, labels),
+            "score": score if score is not None and isfinite(score) else None,
         }
+        for found, score in said.top(number, _TOP)
+    ]
+    return {"input": given, "index": index, "top": top}
 
 
 def _label(found: Class | None, said: Answers, labels: Sequence[Any]) -> Any:  # noqa: ANN401
@@ -78,79 +122,43 @@ def _label(found: Class | None, said: Answers, labels: Sequence[Any]) -> Any:  #
     return labels[found] if found is not None and known else None
 
 
-def _show(rows: Sequence[dict[str, Any]]) -> None:
-    from compress.report.wording import plain
-
-    table = grid("input", "index>", "class>", "label", "score>")
-    for entry in rows:
-        best = entry["top"][0] if entry["top"] else {"class": None, "label": None, "score": None}
-        found, label = (
-            "" if best[key] is None else plain(str(best[key])) for key in ("class", "label")
-        )
-        score = "" if best["score"] is None else f"{best['score']:.4f}"
-        table.add_row(
-            plain(entry["input"]), str(entry["index"]), found, label if label != found else "",
-            score if entry["top"] else "not finite",
-        )  # fmt: skip
-    show(table)
-
-
 def _labels(session: Session) -> list[Any]:
     """Return the names of the classes as the file tells them."""
     labels = session.metadata.get("labels")
     return labels if isinstance(labels, list) else []
 
 
-def _answers(session: Session, path: Path) -> Answers:
-    from compress.measure.answers import ask
+def _show(rows: Sequence[dict[str, Any]]) -> None:
+    from compress.report.wording import plain
 
-    if len(session.inputs) != 1:
-        names = ", ".join(value.name for value in session.inputs)
-        raise DataError(
-            f"predict gives a network one input, and this one takes {len(session.inputs)} "
-            f"({names}); run it from Python with compress.runtime.load"
-        )
-    if path.suffix.lower() == ".npy":
-        values = _array(path)
-        _require_shape(path, values.shape, session.inputs[0].shape)
-    else:
-        from compress.pictures import open_image
-
-        values = session.preprocessing()([open_image(path)])
-    return ask(session, values)
+    for columns, shown in (
+        (("input", "index>", "class>", "label", "score>"), [r for r in rows if "top" in r]),
+        (("input", "numbers>", "vector"), [r for r in rows if "vector" in r]),
+    ):
+        table = grid(*columns)
+        for row in shown:
+            cells = _best(row) if "top" in row else _beginning(row["vector"])
+            table.add_row(plain(row["input"]), *cells)
+        if shown:
+            show(table)
 
 
-def _array(path: Path) -> NDArray[Any]:
-    import numpy as np
+def _best(row: dict[str, Any]) -> Iterator[str]:
+    from compress.report.wording import plain
 
-    try:
-        with path.open("rb") as file:
-            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a readable .npy array: {error}") from error
-    return array
-
-
-def _require_shape(path: Path, given: tuple[int, ...], taken: tuple[int | str | None, ...]) -> None:
-    """Raise `DataError` for an array that does not fit the input, and say what would."""
-    if 0 in given or not given:
-        raise DataError(f"{path} has shape {given}: it holds no samples, so there are no scores")
-    if not taken or _fits(given, taken):
-        return
-    hint = ""
-    if len(given) == len(taken) - 1 and _fits((1, *given), taken):
-        hint = "; it lacks the batch: save array[None]"
-    elif len(given) == len(taken) > 2 and _fits((given[0], given[-1], *given[1:-1]), taken):
-        hint = "; its channels come last: save numpy.moveaxis(array, -1, 1)"
-    elif len(given) == len(taken) > 2 and _fits((given[0], *given[2:], given[1]), taken):
-        hint = "; its channels come first: save numpy.moveaxis(array, 1, -1)"
-    wanted = ", ".join("any" if size is None else str(size) for size in taken)
-    raise DataError(f"{path} has shape {given}, and the network takes ({wanted}){hint}")
-
-
-def _fits(given: tuple[int, ...], taken: tuple[int | str | None, ...]) -> bool:
-    """Tell whether an array fits an input, of whose batch there may be any number of samples."""
-    return len(given) == len(taken) and all(
-        size == wanted or not isinstance(wanted, int)
-        for size, wanted in zip(given[1:], taken[1:], strict=True)
+    best = row["top"][0] if row["top"] else {"class": None, "label": None, "score": None}
+    found, label = (
+        "" if best[key] is None else plain(str(best[key])) for key in ("class", "label")
     )
+    score = "" if best["score"] is None else f"{best['score']:.4f}"
+    yield from (str(row["index"]), found, label if label != found else "")
+    yield score if row["top"] else "not finite"
+
+
+def _beginning(vector: list[float] | None) -> Iterator[str]:
+    if vector is None:
+        yield from ("", "not finite")
+        return
+    more = ", ..." if len(vector) > _SHOWN else ""
+    yield str(len(vector))
+    yield ", ".join(f"{number:.4f}" for number in vector[:_SHOWN]) + more

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 from compress_zoo.registry import get
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, save
 
 from compress.artifact import archive, convert
 from tests import needs
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run
+from tests.cli.words import words
 from tests.texts import tokenizer
 
 MODEL = "all-minilm-l6-v2"
@@ -30,41 +30,33 @@ def _write(root: Path, rows: tuple[tuple[object, ...], ...]) -> Path:
 
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
-    """Return an .onnx file: a table of words; the mask is taken and not needed."""
-    table = np.array([[9, -9], [0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
-    shape = ["batch", 6]
-    graph = helper.make_graph(
-        [
-            helper.make_node("Gather", ["table", "input_ids"], ["states"]),
-            helper.make_node("Identity", ["attention_mask"], ["mask"]),
-        ],
-        "words",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, shape)
-            for name in ("input_ids", "attention_mask")
-        ],
-        [
-            helper.make_tensor_value_info("states", TensorProto.FLOAT, [*shape, 2]),
-            helper.make_tensor_value_info("mask", TensorProto.INT64, shape),
-        ],
-        [numpy_helper.from_array(table, "table")],
-    )
-    opset = [helper.make_opsetid("", 20)]
-    path = tmp_path / "words.onnx"
-    save(helper.make_model(graph, opset_imports=opset, ir_version=10), path)
-    return path
+    """Return an .onnx file of a table of words."""
+    return words(tmp_path / "words.onnx")
 
 
 def test_a_network_of_texts(tmp_path: Path, network: Path) -> None:
     file = tmp_path / "words.safetensors"
     convert.pack(network, file, attached={"tokenizer.json": tokenizer()})
-    words = ("eval", file, "--task", "stsb", "--data", _write(tmp_path, PAIRS))
-    assert compress(*words, "--json").json() == {
+    said = ("eval", file, "--task", "stsb", "--data", _write(tmp_path, PAIRS))
+    assert compress(*said, "--json").json() == {
         "metric": "spearman",
         "value": pytest.approx(1),  # cosines 1, 0.71, 0.45, 0
         "n": 4,
     }
-    assert compress(*words).out == "spearman 100.00% on 4 samples\n"
+    assert compress(*said).out == "spearman 100.00% on 4 samples\n"
+
+
+def test_classes_of_texts(tmp_path: Path) -> None:
+    file = tmp_path / "words.safetensors"
+    plain = words(tmp_path / "words.onnx", pooled=True)
+    (tmp_path / "sst2").mkdir()
+    rows = ("sentence\tlabel", "cat", "dog\t1", "dog bird\t1", "bird cat\t1")
+    (tmp_path / "sst2" / "test.tsv").write_text("\n".join(rows).replace("cat\n", "cat\t0\n", 1))
+    said = ("eval", file, "--task", "sst2", "--data", tmp_path)
+    for labels, right in ((["negative", "positive"], 0.75), (["positive", "negative"], 0.25)):
+        convert.pack(plain, file, {"labels": labels}, attached={"tokenizer.json": tokenizer()})
+        assert compress(*said, "--json").json() == {"metric": "accuracy", "value": right, "n": 4}
+    assert compress(*said).out == "accuracy 25.00% on 4 samples\n"
 
 
 def test_a_file_without_a_tokenizer(tmp_path: Path, network: Path) -> None:
