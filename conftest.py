@@ -24,9 +24,10 @@ _CACHE: Final = pytest.StashKey[TemporaryDirectory[str]]()
 HAS_TORCH = find_spec("torch") is not None
 NEED_TORCH = (
     "compress/constraints.py", "compress/export", "compress/passes", "compress/pipeline",
-    "compress/training", "zoo/networks", "tests/cli/test_bad_input.py", "tests/cli/test_run.py",
+    "compress/tasks/augment.py", "compress/tasks/losses.py", "compress/training", "zoo/networks",
+    "tests/cli/test_bad_input.py", "tests/cli/test_run.py",
     "tests/test_constraints.py", "tests/test_declared.py", "tests/export", "tests/passes",
-    "tests/pipeline", "tests/report", "tests/training", "tests/zoo",
+    "tests/pipeline", "tests/report", "tests/tasks/test_augment.py", "tests/training", "tests/zoo",
 )  # fmt: skip
 
 # What a shell starts in the background ignores Ctrl-C, and so would every command that tests start.

@@ -45,7 +45,9 @@ class Encoder:
             MissingExtraError: when the library of tokenizers is not installed.
         """
         if takes.tokenizer is None:
-            raise DataError(f"{takes.name} holds no tokenizer.json, without which it takes no texts")
+            raise DataError(
+                f"{takes.name} holds no tokenizer.json, without which it takes no texts"
+            )
         names = [given.name for given in takes.inputs]
         shapes = {tuple(given.shape) for given in takes.inputs}
         if not {*names} <= _INPUTS or not {*names} >= _NEEDED or len(shapes) != 1:

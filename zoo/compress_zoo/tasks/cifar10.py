@@ -34,7 +34,7 @@ _TRAINING: Mapping[str, Recipe] = MappingProxyType(
             "epochs": 60,
             "batch": 128,
             "optimizer": "sgd",
-            "lr": 0.1,
+            "lr": 0.05,
             "weight_decay": 5e-4,
             "warmup_epochs": 1,
             "augment": 1,
