@@ -98,7 +98,8 @@ def fit(
 
     Raises:
         SettingsError: when the settings do not fit the task, the data or the processes.
-        DataError: when the checkpoint is of another training.
+        DataError: when the checkpoint is of another training, or loss and metric do not fit the
+            network's outputs.
     """
     require(seed >= 0, "seed", "at least 0", seed)
     smooths = settings.label_smoothing == 0 or task.smooths
@@ -180,6 +181,8 @@ class _Loop:
             steps_per_epoch=self.steps,
             step=len(history.losses) * self.steps,
         )
+        if self.validation is not None and not history.losses:
+            self._try(self.validation)
         while not self._ends(history):
             codes = self._discrete()
             epoch = len(history.losses)
@@ -230,6 +233,11 @@ class _Loop:
         """Take one step; return the mean loss of this process's samples."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.task.loss(answer(self.wrapped, inputs), targets, **self.options)
+        if loss.ndim:
+            raise DataError(
+                f"the loss of task {self.task.name} must be one number, the mean of a batch, "
+                f"got shape {tuple(loss.shape)}"
+            )
         # the processes' gradients are averaged: this makes it the mean over the global batch
         share, processes = self.shares[index], self.accelerator.num_processes
         part = share[self.accelerator.process_index]
@@ -256,6 +264,11 @@ class _Loop:
         if best is None or found is None:
             return best is None
         return found >= best if self.task.metric.higher_is_better else found <= best
+
+    def _try(self, validation: Batches) -> None:
+        """Let an error in a task's own metric show before an epoch, and not after it."""
+        first = evaluate.order_of(validation)[:1]
+        evaluate.figures(self.model, self.task.metric, validation, first, self.accelerator.device)
 
     def _metric(self, validation: Batches) -> float | None:
         """Measure a part of the data; None where an output is not finite."""

@@ -265,6 +265,28 @@ def test_negative_seed(run: Run, model: nn.Module) -> None:
         run(model, seed=-1)
 
 
+def test_errors_of_a_users_own_loss_and_metric_come_first(train: Images, model: nn.Module) -> None:
+    """Before hours of training."""
+    x, y = train.batch(range(60))
+    settings, steps = TrainSettings(epochs=1, batch=20), list[int]()
+
+    def refused(said: str, **own: object) -> None:
+        task = compress.tasks.Arrays(train=(x, y), test=(x, y), **own)  # type: ignore[arg-type]
+        parts = task.load("train"), task.load("validation")
+        with pytest.raises(DataError, match=said):
+            fit(
+                model, settings, task=task, train=parts[0], validation=parts[1], seed=0,  # type: ignore[arg-type]
+                progress=lambda step, *_: steps.append(step),
+            )  # fmt: skip
+
+    refused("must give a figure for each of 6 samples", metric=lambda outputs, targets: 1.0)
+    refused(
+        r"the loss of task arrays must be one number, the mean of a batch, got shape \(18, 3\)",
+        loss=lambda outputs, targets: outputs,
+    )
+    assert not steps
+
+
 def test_another_task_is_another_training(
     run: Run, model: nn.Module, task: Made, tmp_path: Path
 ) -> None:
@@ -322,7 +344,7 @@ def test_epochs_whose_outputs_are_not_finite_are_the_worst(
 
     def each(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         seen.append(len(targets))
-        broken = len(seen) != 2
+        broken = len(seen) != 3  # the first is the try before the first epoch
         return np.where(broken, np.nan, outputs.argmax(1) == targets)
 
     class Odd(Made):
