@@ -135,15 +135,17 @@ def _of_convolution(layer: Layer, given: Array) -> Array:
     if min(places) < 1 or not len(given):
         return np.empty((groups, 0, 0), np.float32)
     skip = max(int((math.prod(places) / PLACES) ** (1 / dims)), 1)
-    windows = np.lib.stride_tricks.sliding_window_view(
-        padded, spread, axis=tuple(range(2, 2 + dims))
-    )
-    steps = [*(skip * step for step in strides), *dilations]
-    chosen = windows[(slice(None), slice(None), *(slice(None, None, step) for step in steps))]
-    # (batch, channels, places…, kernel…) to (channels, kernel…, batch, places…)
-    order = (1, *range(2 + dims, 2 + 2 * dims), 0, *range(2, 2 + dims))
-    inputs = given.shape[1] * math.prod(kernel)
-    return np.ascontiguousarray(chosen.transpose(order)).reshape(groups, inputs // groups, -1)
+    steps = [skip * step for step in strides]
+    chosen = [-(-n // skip) for n in places]
+    out = np.empty((given.shape[1], math.prod(kernel), len(given), *chosen), np.float32)
+    for number, offsets in enumerate(np.ndindex(*kernel)):
+        begins = [offset * dilation for offset, dilation in zip(offsets, dilations, strict=True)]
+        along = (
+            slice(begin, begin + (n - 1) * step + 1, step)
+            for begin, n, step in zip(begins, chosen, steps, strict=True)
+        )
+        out[:, number] = padded[(slice(None), slice(None), *along)].swapaxes(0, 1)
+    return out.reshape(groups, out.shape[0] // groups * out.shape[1], -1)
 
 
 def _padding(

@@ -147,7 +147,7 @@ class Segments:
             functions=whole.functions,
             graph=graph,
         )
-        return open_graph(model.SerializeToString(), str(self.model.path))
+        return open_graph(model.SerializeToString(), str(self.model.path), keeps_memory=False)
 
 
 def _value(name: str, array: Any) -> ValueInfoProto:  # noqa: ANN401  (what ONNX Runtime gives)
