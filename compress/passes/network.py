@@ -111,6 +111,10 @@ class Network(Protocol):
     def set_vectors(self, vectors: Mapping[str, NDArray[Any]]) -> None:
         """Put what `vectors` returned back."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What could not be done so far, and why."""
+
 
 @runtime_checkable
 class Differentiable(Protocol):

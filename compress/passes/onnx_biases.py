@@ -1,4 +1,4 @@
-"""The biases of an ONNX graph that a correction may move, and how far: `passes.correct` in numpy.
+"""The biases of an ONNX graph that a correction may move, and how far; torch_levels.py in numpy.
 
 A bias is a constant that a convolution or Gemm adds, or that an Add puts behind a layer without
 one; a BatchNormalization has its mean and variance moved. What a layer is given when it is moved

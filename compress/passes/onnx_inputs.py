@@ -1,6 +1,6 @@
 """What the layers of an ONNX graph are given: sums of outer products, as the passes take them.
 
-The places of an image that are looked at are those of `passes.inputs`, so that a network has the
+The places of an image that are looked at are those of torch_moments.py, so that a network has the
 same sums whether torch or ONNX Runtime runs it.
 """
 
@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.passes.inputs import BLOCK, PLACES
 from compress.passes.network import Moments
 from compress.passes.onnx_graph import Found, Use, attribute, contracted
-
-PLACES = 256  # of a sample, up to four times as many: neighbouring places tell the same
-BLOCK = 1024  # inputs whose errors are seen together
 
 Array = NDArray[Any]
 

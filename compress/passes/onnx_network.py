@@ -144,10 +144,10 @@ class OnnxNetwork:
         return self._weights, self._skipped
 
     def outputs(self, samples: Samples) -> list[Array]:
-        """Return each floating output that has a row for each sample.
+        """Return each floating output for all samples; in a row, where rows are no samples.
 
         Raises:
-            DataError: when there is none, or the samples do not fit.
+            DataError: when the samples do not fit.
             FormatError: when ONNX Runtime does not run the network.
         """
         session = self.session()

@@ -112,31 +112,29 @@ def inputs_of(graph: GraphProto) -> Inputs:
 def joined(
     found: Sequence[Sequence[Any]], counts: Sequence[tuple[int, int]], *, alone: bool
 ) -> list[NDArray[Any]]:
-    """Return each floating output for all samples.
-
-    Outputs that have no row for each sample are left out.
+    """Return each floating output for all samples; in a row, where rows are no samples.
 
     Args:
         found: outputs by chunk.
         counts: of rows, by chunk: that are samples, and in all.
         alone: whether samples were given without an axis of their own.
-
-    Raises:
-        DataError: when none is left.
     """
-    outputs = []
-    for parts in zip(*found, strict=True):
-        if not all(isinstance(part, np.ndarray) and part.dtype.kind == "f" for part in parts):
-            continue
-        if len({part.shape if alone else part.shape[1:] for part in parts}) > 1:
-            continue
-        if alone:
-            outputs.append(np.stack(parts))
-        elif all(
-            part.ndim and len(part) == fed for part, (_, fed) in zip(parts, counts, strict=True)
-        ):
-            rows = [part[:own] for part, (own, _) in zip(parts, counts, strict=True)]
-            outputs.append(np.concatenate(rows))
-    if not outputs:
-        raise DataError("the network has no output of floats with a row for each sample")
-    return outputs
+    return [
+        _joined(parts, counts, alone=alone)
+        for parts in zip(*found, strict=True)
+        if all(isinstance(part, np.ndarray) and part.dtype.kind == "f" for part in parts)
+    ]
+
+
+def _joined(
+    parts: Sequence[NDArray[Any]], counts: Sequence[tuple[int, int]], *, alone: bool
+) -> NDArray[Any]:
+    rows = [
+        part[:own] if part.ndim and len(part) == fed else part
+        for part, (own, fed) in zip(parts, counts, strict=True)
+    ]
+    if alone and len({part.shape for part in rows}) == 1:
+        return np.stack(rows)
+    if not alone and len({part.shape[1:] for part in rows}) == 1 and rows[0].ndim:
+        return np.concatenate(rows)
+    return np.concatenate([part.reshape(-1) for part in rows])

@@ -86,7 +86,7 @@ class Sharing:
         return Passed(
             layers=tuple(self._layer(layer, bits[layer.weight.name]) for layer in self.layers),
             skipped=tuple(skipped),
-            notes=(*self.no_steps, *self.left_out),
+            notes=(*self.no_steps, *self.network.notes, *self.left_out),
         )
 
     def _judged(self, step: str, undo: Callable[[], object]) -> bool:

@@ -32,6 +32,7 @@ class TorchNetwork:
     def __init__(self, model: nn.Module, device: torch.device | str = "cpu") -> None:
         """Take a module that is on `device` already."""
         self.model, self.device = model, torch.device(device)
+        self.notes: tuple[str, ...] = ()  #: what could not be done: all can
 
     def weights(self) -> tuple[list[TorchWeight], list[Skipped]]:
         """List the weights that can be compressed, and why each other parameter is none.
