@@ -29,9 +29,9 @@ from compress.artifact.tensors import Coded
 from compress.artifact.values import Item, Items, Ledger, Plan
 from compress.codecs.cursor import Cursor
 from compress.codecs.stream import Found
-from compress.codecs.threads import n_cores, side_by_side
 from compress.errors import FormatError
 from compress.kernels.mixing import Model
+from compress.threads import n_cores, side_by_side
 
 if TYPE_CHECKING:
     from onnx import ModelProto

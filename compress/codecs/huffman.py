@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.codecs.threads import n_threads, side_by_side
 from compress.errors import FormatError
 from compress.kernels import bits
+from compress.threads import n_threads, side_by_side
 
 CHUNK = 1 << 16  # symbols to a chunk, unless told
 MAX_LENGTH = 16  # bits in the longest codeword that the format allows

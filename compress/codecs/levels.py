@@ -14,10 +14,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.codecs.threads import n_cores, side_by_side
 from compress.errors import FormatError
 from compress.kernels import mixing
 from compress.kernels.mixing import Model
+from compress.threads import n_cores, side_by_side
 
 CHUNK = 1 << 21  # codes to a chunk, in whole rows
 MAX_CODES = 1 << 12  # size of an alphabet

@@ -19,9 +19,9 @@ from compress.codecs.huffman import (
     Huffman,
     Symbols,
 )
-from compress.codecs.threads import n_threads, side_by_side
 from compress.errors import FormatError
 from compress.kernels import bits
+from compress.threads import n_threads, side_by_side
 
 _CONSTANT, _FIXED, _HUFFMAN, _BLOCKS = range(4)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compress.codecs.threads import n_cores, side_by_side
 from compress.kernels.distinct import distinct
 from compress.kernels.rate import Quantized
 from compress.passes.apart import Apart, held_apart, in_all, least
@@ -20,6 +19,7 @@ from compress.passes.context import Context, Layer, Passed
 from compress.passes.inputs import Factor, compensated, input_factors
 from compress.passes.network import Codes, Levels, Network, Samples, Skipped, Values, Weight
 from compress.passes.samples import count, rows
+from compress.threads import n_cores, side_by_side
 
 ALONE = "errors do not cancel"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from compress.constraints import constraints_of
+from compress.constrained import constraints_of
 from compress.passes.importance import fisher_diagonal
 from compress.passes.network import Moments, Samples, Skipped, Values, Weight
 from compress.passes.samples import batches

@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
-from compress.constraints import Constraints, Mask, Shared, constraints_of
+from compress.constrained import Constraints, Mask, Shared, constraints_of
 from compress.errors import DataError, UnsupportedLayerError
 from compress.passes.chosen import BIAS
 from compress.passes.network import Codes, Skipped, Values

@@ -17,7 +17,7 @@ from torch import nn
 
 from compress import kept
 from compress.artifact import archive
-from compress.constraints import Shared, constraints_of
+from compress.constrained import Shared, constraints_of
 from compress.errors import SettingsError
 from compress.measure import accuracy, size
 from compress.measure.parity import difference

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from compress.codecs.threads import n_cores
 from compress.errors import require
+from compress.threads import n_cores
 
 _SILENT = 4  # of ONNX Runtime's severities: what it raises is told once, by the one who catches it
 _MAX_MESSAGE = 2000  # characters of a message that are looked at

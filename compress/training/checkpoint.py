@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from compress import kept
-from compress.constraints import constraints_of
+from compress.constrained import constraints_of
 from compress.errors import CompressError, DataError, FormatError
 
 _LOG = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from typing_extensions import assert_never
 
-from compress.constraints import constraints_of
+from compress.constrained import constraints_of
 from compress.errors import DataError, MissingExtraError, SettingsError, require
 from compress.measure.evaluate import whole
 from compress.tasks import Samples, Task

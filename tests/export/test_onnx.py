@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compress.constraints import Shared, constraints_of
+from compress.constrained import Shared, constraints_of
 from compress.errors import CompressError, UnsupportedLayerError
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compress.constraints import Mask, Shared, constraints_of
+from compress.constrained import Mask, Shared, constraints_of
 from compress.passes.context import Context
 from compress.passes.prune import prune
 from compress.passes.quantize import quantize

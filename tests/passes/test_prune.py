@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.constraints import Mask, constraints_of
+from compress.constrained import Mask, constraints_of
 from compress.errors import DataError, SettingsError
 from compress.passes.context import Context
 from compress.passes.prune import prune as prune_network

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.constraints import Shared, constraints_of
+from compress.constrained import Shared, constraints_of
 from compress.errors import DataError, SettingsError
 from compress.kernels.kmeans import assign, kmeans_1d
 from compress.passes.context import Context

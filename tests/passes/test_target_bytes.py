@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.constraints import Shared, constraints_of
+from compress.constrained import Shared, constraints_of
 from compress.errors import SettingsError
 from compress.passes.context import Context
 from compress.passes.importance import fisher_diagonal

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, load_model, save, save_file
 from torch import nn
 
 from compress.artifact import archive
-from compress.constraints import constraints_of
+from compress.constrained import constraints_of
 from compress.errors import DataError, SettingsError
 from compress.measure.size import paper_bytes
 from compress.pipeline import dense

@@ -15,7 +15,7 @@ import torch
 from compress_zoo.registry import get
 from compress_zoo.tasks.registry import get as get_task
 
-from compress.constraints import Mask, Shared, constraints_of
+from compress.constrained import Mask, Shared, constraints_of
 from compress.tasks import Takes
 from compress.training.checkpoint import snapshot
 from compress.training.fit import fit

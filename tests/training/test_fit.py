@@ -11,7 +11,7 @@ from torch import nn
 
 import compress.tasks
 from compress import kept
-from compress.constraints import Mask, Shared, constraints_of
+from compress.constrained import Mask, Shared, constraints_of
 from compress.errors import DataError, SettingsError
 from compress.preprocess import Preprocessing
 from compress.tasks import Metric, Task

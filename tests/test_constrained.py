@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from compress.constraints import Constraints, Mask, Shared, constraints_of
+from compress.constrained import Constraints, Mask, Shared, constraints_of
 from compress.errors import FormatError, SettingsError
 
 # Deep Compression, Fig. 3: the gradients and codes of 4x4 weights, and one step of their centroids.

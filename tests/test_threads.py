@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from compress.codecs.threads import side_by_side
+from compress.threads import side_by_side
 
 
 @pytest.mark.parametrize("threads", [1, 2, 9])
