@@ -85,7 +85,10 @@ class BatchNorm:
         The variance counts by its logarithm. What is given does not change when these are moved;
         what becomes of it does.
         """
-        count = max(sum(array.size for array in values) // values[0].shape[1], 1)
+        channels = len(vectors[self.mean])
+        if any(array.ndim < 2 or array.shape[1] != channels for array in values):
+            return np.full((2, channels), np.nan)  # nothing that it could take
+        count = max(sum(array.size for array in values) // max(channels, 1), 1)
         mean = _total([_over(array, 1) for array in values]) / count
         wide = [1, -1, *[1] * (values[0].ndim - 2)]
         squares = [_over(np.square(array - mean.reshape(wide)), 1) for array in values]
@@ -186,7 +189,7 @@ def _biases(
     outputs = {value.name for value in graph.output}
     for index, (tensor, use) in weights.items():
         node, known = use.node, _channels(tensor, use)
-        if known is None:
+        if known is None or not node.output:
             continue
         channels, axis = known
         if len(node.input) > 2 and node.input[2]:
@@ -200,17 +203,20 @@ def _biases(
             continue
         behind = readers[gave][0]
         adds = graph.node[behind]
-        if adds.op_type != "Add":
+        if adds.op_type != "Add" or not adds.output:
             continue
         bias = constants.get(next((name for name in adds.input if name != gave), ""))
-        place = axis if axis < 0 else axis - _rank(tensor)
-        if bias is not None and _fits(bias, channels, place):
+        rank = len(tensor.proto.dims)  # of a convolution's weight, and of what it gives
+        place = axis if axis < 0 else axis - rank
+        is_within = axis < 0 or (bias is not None and len(bias.proto.dims) <= rank)
+        if bias is not None and is_within and _fits(bias, channels, place):
             yield Bias(Stop(adds.output[0], behind + 1), bias.own, axis)
 
 
 def _norms(graph: GraphProto, constants: Mapping[str, Tensor]) -> Iterator[BatchNorm]:
     for index, node in enumerate(graph.node):
-        if node.op_type != "BatchNormalization" or attribute(node, "training_mode", 0):
+        is_norm = node.op_type == "BatchNormalization" and len(node.input) == 5
+        if not is_norm or attribute(node, "training_mode", 0):
             continue
         given, _, _, mean, variance = node.input
         if mean in constants and variance in constants and given not in constants:
@@ -230,11 +236,6 @@ def _channels(tensor: Tensor, use: Use) -> tuple[int, int] | None:
             return shape[1 - axis], -1
         case _:
             return None
-
-
-def _rank(tensor: Tensor) -> int:
-    """Return how many axes a convolution gives."""
-    return len(tensor.proto.dims)
 
 
 def _fits(bias: Tensor, channels: int, axis: int) -> bool:

@@ -7,13 +7,14 @@ Loop and Scan) have tensors of their own and read those of the graphs around the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from compress.artifact.editable import FLOATS, EditableModel
 from compress.artifact.splice import Path as Place
+from compress.errors import DataError
 from compress.passes.network import Skipped
 from compress.passes.targets import Kind
 
@@ -49,6 +50,8 @@ _QUANTIZED = frozenset(
         "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QMoE", "QOrderedMatMul",
     }
 )  # fmt: skip
+T = TypeVar("T", int, float, str, list[int])
+
 _MIN_BYTES = 64  # of other numbers than floats that are worth a word
 
 
@@ -155,19 +158,17 @@ def contracted(use: Use) -> int | None:
     return use.axes[axis]
 
 
-def attribute(node: NodeProto, name: str, default: Any) -> Any:  # noqa: ANN401  (as ONNX has it)
-    """Return an attribute of a node: a number, a text, or a list of numbers."""
+def attribute(node: NodeProto, name: str, default: T) -> T:
+    """Return an attribute of a node, where it is of the kind that its default is."""
     for one in node.attribute:
         if one.name == name:
-            match one.type:
-                case one.INT:
-                    return one.i
-                case one.FLOAT:
-                    return one.f
-                case one.STRING:
-                    return one.s.decode(errors="replace")
-                case one.INTS:
-                    return list(one.ints)
+            found = {
+                one.INT: one.i,
+                one.FLOAT: one.f,
+                one.STRING: one.s.decode(errors="replace"),
+                one.INTS: list(one.ints),
+            }.get(one.type)
+            return found if isinstance(found, type(default)) else default
     return default
 
 
@@ -229,6 +230,7 @@ class _Scan:
 
     def graph(self, graph: GraphProto, place: Place, path: str, around: _Scope | None) -> None:
         """Take in a graph and those within it."""
+        _require_texts(value.name for value in (*graph.input, *graph.output, *graph.initializer))
         scope = _Scope(around, around is None)
         scope.defined |= {value.name for value in graph.input}
         for number, held in enumerate(graph.initializer):
@@ -240,12 +242,14 @@ class _Scan:
                 tensor.is_output = True
 
     def _node(self, node: NodeProto, index: int, place: Place, path: str, scope: _Scope) -> None:
+        _require_texts((node.name, node.op_type, node.domain, *node.input, *node.output))
         order, self.order = self.order, self.order + 1
         scope.defined |= set(node.output)
         for number, one in enumerate(node.attribute):
             inner = (*place, (_ATTRIBUTE, number))
             label = f"{path}{node.name or f'{node.op_type}_{index}'}.{one.name}/"
-            if node.op_type == "Constant" and one.type == one.TENSOR and one.name == "value":
+            _require_texts((one.name,))
+            if _is_constant(node) and one.type == one.TENSOR and one.name == "value":
                 self._define(scope, node.output[0], path, (*inner, (_TENSOR, 0)), one.t)
             elif one.type == one.GRAPH:
                 self.graph(one.g, (*inner, (_SUBGRAPH, 0)), label, scope)
@@ -279,6 +283,17 @@ class _Scan:
         self.tensors.append(tensor)
         scope.sources[own] = [(tensor, tuple(range(len(proto.dims))))]
         scope.defined.add(own)
+
+
+def _require_texts(names: Iterable[str]) -> None:
+    """Raise `DataError` for a name that is not UTF-8; protobuf gives it as bytes."""
+    for name in names:
+        if not isinstance(name, str):
+            raise DataError(f"the graph has a name that is not UTF-8: {name!r}")
+
+
+def _is_constant(node: NodeProto) -> bool:
+    return node.op_type == "Constant" and node.domain in _STANDARD and len(node.output) == 1
 
 
 def _not_a_weight(

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.errors import DataError
 from compress.passes.inputs import BLOCK, PLACES
 from compress.passes.network import Moments
 from compress.passes.onnx_graph import Found, Use, attribute, contracted
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 Array = NDArray[Any]
 
@@ -27,17 +31,13 @@ class Layer:
 
     name: str  #: of the weight
     use: Use
-    kernel: tuple[int, ...]  #: of a convolution
+    inputs: int  #: that a row of the weight is multiplied with
+    kernel: tuple[int, ...] | None = None  #: of a convolution
 
     @property
     def given(self) -> str:
         """The name of what it is given."""
-        return str(self.use.node.input[0 if self.is_conv else 1 - self.use.slot])
-
-    @property
-    def is_conv(self) -> bool:
-        """Whether it is a convolution."""
-        return str(self.use.node.op_type) == "Conv"
+        return str(self.use.node.input[1 - self.use.slot])
 
 
 def layers_of(weights: Sequence[Found]) -> list[Layer]:
@@ -48,9 +48,11 @@ def layers_of(weights: Sequence[Found]) -> list[Layer]:
     layers = []
     for found in weights:
         uses = found.tensor.uses
-        if uses and (all(_is_conv(found, use) for use in uses) or _are_linear(found)):
-            kernel = found.shape[2:]
-            layers += [Layer(found.tensor.name, use, kernel) for use in uses]
+        if uses and all(_is_conv(found, use) for use in uses):
+            inputs, kernel = math.prod(found.shape[1:]), found.shape[2:]
+            layers += [Layer(found.tensor.name, use, inputs, kernel) for use in uses]
+        elif uses and _are_linear(found):
+            layers += [Layer(found.tensor.name, use, found.shape[1]) for use in uses]
     return sorted(layers, key=lambda layer: layer.use.order)
 
 
@@ -64,13 +66,15 @@ def add(sums: dict[str, Moments], layer: Layer, given: Array, skipped: int) -> N
         skipped: samples of the batch that came before these.
     """
     values = given.astype(np.float32, copy=False)
-    if layer.is_conv:
-        columns = _of_convolution(layer, values)
+    if layer.kernel is not None:
+        columns = _of_convolution(layer.use.node, layer.kernel, values)
     else:
         columns = _of_linear(layer.use, values, skipped)
     if not columns.size:
         return
     n = columns.shape[1]
+    if n != layer.inputs:
+        raise DataError(f"{layer.name} takes {layer.inputs} inputs, and is given {n}")
     parts = [columns[:, at : at + BLOCK] for at in range(0, n, BLOCK)]
     with np.errstate(over="ignore", invalid="ignore"):  # such inputs are told by their sums
         products = [np.matmul(part, part.swapaxes(1, 2)).astype(np.float64) for part in parts]
@@ -84,16 +88,27 @@ def add(sums: dict[str, Moments], layer: Layer, given: Array, skipped: int) -> N
 
 
 def _is_conv(found: Found, use: Use) -> bool:
-    shape = tuple(found.tensor.proto.dims)
+    """Return whether a use of a weight is a 1-d or 2-d convolution like the first one."""
+    shape, node = tuple(found.tensor.proto.dims), use.node
+    dims, first = len(shape) - 2, found.tensor.uses[0].node
+    groups = attribute(node, "group", 1)
     return (
         use.is_main
-        and use.node.op_type == "Conv"
-        and use.slot == 1
+        and (node.op_type, use.slot) == ("Conv", 1)
         and use.axes == tuple(range(len(shape)))
-        and len(shape) in (3, 4)
-        and shape[0] % attribute(use.node, "group", 1) == 0
-        and attribute(use.node, "group", 1) == attribute(found.tensor.uses[0].node, "group", 1)
+        and dims in (1, 2)
+        and groups > 0
+        and shape[0] % groups == 0
+        and groups == attribute(first, "group", 1)
+        and len(_per_axis(node, "strides", dims)) == len(_per_axis(node, "dilations", dims)) == dims
+        and min(*_per_axis(node, "strides", dims), *_per_axis(node, "dilations", dims)) > 0
+        and len(attribute(node, "pads", [0, 0] * dims)) == 2 * dims
+        and min(attribute(node, "pads", [0])) >= 0
     )
+
+
+def _per_axis(node: NodeProto, name: str, dims: int) -> list[int]:
+    return attribute(node, name, [1] * dims)
 
 
 def _are_linear(found: Found) -> bool:
@@ -117,20 +132,20 @@ def _of_linear(use: Use, given: Array, skipped: int) -> Array:
     return np.ascontiguousarray(rows[first::step].T)[None]
 
 
-def _of_convolution(layer: Layer, given: Array) -> Array:
+def _of_convolution(node: NodeProto, kernel: tuple[int, ...], given: Array) -> Array:
     """Return what a row of the weight is multiplied with, shape `(groups, n, places)`."""
-    node, kernel = layer.use.node, layer.kernel
     dims = len(kernel)
-    strides = attribute(node, "strides", [1] * dims)
-    dilations = attribute(node, "dilations", [1] * dims)
+    if given.ndim != dims + 2:
+        raise DataError(f"a convolution in {dims} dimensions is given {given.ndim - 2}")
+    strides, dilations = (_per_axis(node, name, dims) for name in ("strides", "dilations"))
     groups = attribute(node, "group", 1)
-    padded = np.pad(given, [(0, 0), (0, 0), *_padding(layer, given.shape[2:], strides, dilations)])
+    padded = np.pad(given, [(0, 0), (0, 0), *_padding(node, kernel, given.shape[2:])])
     spread = [dilation * (k - 1) + 1 for dilation, k in zip(dilations, kernel, strict=True)]
     places = [
         1 + (size - s) // step
         for size, s, step in zip(padded.shape[2:], spread, strides, strict=True)
     ]
-    if min(places) < 1 or not len(given):
+    if min(places) < 1 or not len(given) or given.shape[1] % groups:
         return np.empty((groups, 0, 0), np.float32)
     skip = max(int((math.prod(places) / PLACES) ** (1 / dims)), 1)
     steps = [skip * step for step in strides]
@@ -147,16 +162,17 @@ def _of_convolution(layer: Layer, given: Array) -> Array:
 
 
 def _padding(
-    layer: Layer, sizes: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    node: NodeProto, kernel: tuple[int, ...], sizes: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Return the zeros before and behind each axis of an image."""
-    node, dims = layer.use.node, len(sizes)
+    dims = len(sizes)
+    strides, dilations = (_per_axis(node, name, dims) for name in ("strides", "dilations"))
     how = attribute(node, "auto_pad", "NOTSET")
     if how in ("NOTSET", "VALID"):
         pads = attribute(node, "pads", [0] * 2 * dims) if how == "NOTSET" else [0] * 2 * dims
         return list(zip(pads[:dims], pads[dims:], strict=True))
     padding = []
-    for size, k, step, dilation in zip(sizes, layer.kernel, strides, dilations, strict=True):
+    for size, k, step, dilation in zip(sizes, kernel, strides, dilations, strict=True):
         total = max((-(-size // step) - 1) * step + dilation * (k - 1) + 1 - size, 0)
         less, more = total // 2, total - total // 2
         padding.append((less, more) if how == "SAME_UPPER" else (more, less))

@@ -80,6 +80,8 @@ class Segments:
                 held = sum(getattr(value, "nbytes", 0) for value in values.values())
                 self.peak_bytes = max(self.peak_bytes, held)
             name = self.stops[number].name
+            if not all(isinstance(values.get(name), np.ndarray) for values in live):
+                raise DataError(f"{name!r} is no tensor, or not there")
             changed = visit(number, [values[name] for values in live])
             for values, new in zip(live, changed or (), strict=changed is not None):
                 values[name] = new
@@ -90,6 +92,9 @@ class Segments:
     def _advance(self, segment: _Segment, values: dict[str, Any]) -> None:
         if not segment.nodes:
             return
+        for name in segment.inputs:
+            if name not in values:
+                raise DataError(f"{name!r} is read before it is there")
         feeds = {name: values[name] for name in segment.inputs}
         feeds |= {name: self.vectors[name] for name in segment.fed}
         if segment.session is None:
@@ -101,8 +106,7 @@ class Segments:
         needed, wanted = [False] * len(graph.node), {stop.name for stop in self.stops}
         for index in reversed(range(len(graph.node))):
             node = graph.node[index]
-            needed[index] = node.op_type != "Constant" or node.output[0] not in self.constants
-            needed[index] &= any(name in wanted for name in node.output)
+            needed[index] = any(n in wanted and n not in self.constants for n in node.output)
             if needed[index]:
                 wanted |= reads(node)
         begins = [0, *(stop.at for stop in self.stops)]
