@@ -20,6 +20,7 @@ from compress.tasks.pictures import Arrays
 from compress.training.checkpoint import snapshot
 from compress.training.evaluate import evaluate
 from compress.training.fit import FitReport, fit
+from compress.training.fit import _together as together
 from compress.training.settings import TrainSettings
 from tests.tasks.images import Made
 
@@ -357,3 +358,12 @@ def test_epochs_whose_outputs_are_not_finite_are_the_worst(
     report = run(model, task=Odd(preprocessing=preprocessing))
     assert report.validation == (None,) * 4
     assert report.best_epoch == 3
+
+
+def test_figures_of_several_processes_come_in_the_order_of_the_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, there = [(np.array([0, 1, 4]), np.array([0.0, 1, 4]))], [(np.array([3, 2]), [3.0, 2])]
+    monkeypatch.setattr("accelerate.utils.gather_object", lambda parts: parts + there)
+    assert together(here, 2).tolist() == [0, 1, 2, 3, 4]  # type: ignore[arg-type]
+    assert together(here, 1).tolist() == [0, 1, 4]
