@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.tasks import metrics
-from compress.tasks.content import digest_of
+from compress.tasks.content import code_of, digest_of
 from compress.tasks.metric import Metric
 from compress.tasks.task import (
     DEFAULT_TRAINING,
@@ -162,8 +163,7 @@ class Arrays(Task):
             )
         for taken, array in zip(takes.inputs, given.inputs, strict=True):
             _require_fit(takes.name, taken, array.shape[1:], self.name)
-        made = Arrays.__new__(type(self))
-        made.__dict__ |= self.__dict__
+        made = copy(self)
         made._kinds = tuple("f" if taken.below is None else "i" for taken in takes.inputs)
         return made
 
@@ -174,8 +174,11 @@ class Arrays(Task):
     @property
     def settings(self) -> Mapping[str, Any]:
         """Return what decides inputs, targets and loss beside the data."""
-        loss = None if self._loss is None else getattr(self._loss, "__qualname__", "a loss")
-        return {**super().settings, "loss": loss, "kinds": list(self._kinds)}
+        code = {
+            "loss": None if self._loss is None else code_of(self._loss),
+            "metric": [self.metric.name, code_of(self.metric.each), code_of(self.metric.whole)],
+        }
+        return {"task": self.name, **self.facts, **code, "kinds": list(self._kinds)}
 
 
 def _rows(part: str, given: Given | None) -> Rows | None:

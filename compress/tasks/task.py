@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.tasks.content import code_of
 from compress.tasks.metric import Metric
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Task(ABC):
     @property
     def settings(self) -> Mapping[str, Any]:
         """Return what decides inputs, targets and loss beside the data, as JSON's types."""
-        return {"task": self.name, **self.facts}
+        return {"task": self.name, **self.facts, "code": code_of(type(self))}
 
 
 def takes_smoothing(loss: Callable[..., Any]) -> bool:

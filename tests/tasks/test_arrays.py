@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from compress.errors import DataError
 from compress.tasks import Arrays, Metric, Takes
+from compress.tasks.content import code_of
 from tests import needs
 
 X = np.arange(24.0).reshape(12, 2)
@@ -94,9 +97,23 @@ def test_losses() -> None:
     own = Arrays(test=(X, Y), loss=lambda outputs, targets: outputs.sum())
     assert own.loss(scores, labels) == 2
     assert [task.smooths for task in (plain, numbers, own)] == [True, False, False]
-    told = [task.settings["loss"] for task in (plain, own)]
-    assert told[0] is None
-    assert "lambda" in told[1]
+
+
+def test_settings_tell_ones_own_code_apart() -> None:
+    def first(outputs: Any, targets: Any) -> Any:
+        return outputs.sum()
+
+    def second(outputs: Any, targets: Any) -> Any:
+        return outputs.mean()
+
+    tasks = [
+        Arrays(test=(X, Y), **own)
+        for own in ({}, {"loss": first}, {"loss": second}, {"metric": first}, {"metric": second})
+    ]
+    keys = {json.dumps(task.settings) for task in tasks}
+    assert len(keys) == 5
+    assert tasks[1].settings == Arrays(test=(X, Y), loss=first).settings
+    assert Arrays(test=(X, Y), loss=partial(first)).settings["loss"] == code_of(partial(first))
 
 
 def test_settings_by_stage() -> None:
