@@ -23,10 +23,12 @@ _CACHE: Final = pytest.StashKey[TemporaryDirectory[str]]()
 # of another folder that needs more than the base asks `tests/needs.py`.
 HAS_TORCH = find_spec("torch") is not None
 NEED_TORCH = (
-    "compress/constrained.py", "compress/export", "compress/passes", "compress/pipeline",
+    "compress/constrained.py", "compress/export", "compress/own_loop.py", "compress/passes",
+    "compress/pipeline",
     "compress/tasks/augment.py", "compress/tasks/losses.py", "compress/training", "zoo/networks",
     "tests/cli/test_bad_input.py", "tests/cli/test_run.py",
-    "tests/test_constrained.py", "tests/test_declared.py", "tests/export", "tests/passes",
+    "tests/test_constrained.py", "tests/test_declared.py", "tests/test_own_loop.py",
+    "tests/export", "tests/passes",
     "tests/pipeline", "tests/report", "tests/tasks/test_augment.py", "tests/training", "tests/zoo",
 )  # fmt: skip
 

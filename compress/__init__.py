@@ -4,6 +4,8 @@ report = compress.run({"model": "lenet-5", "task": "mnist", "prune": 0.92, "quan
 compress.pack("model.onnx", "model.packed.safetensors")
 compress.unpack("model.packed.safetensors", "again.onnx")
 session = compress.runtime.load("model.packed.safetensors")
+
+In a training loop of one's own, see `compress.own_loop`: `prune`, `share`, `constraints`, `save`.
 """
 
 from __future__ import annotations
@@ -21,13 +23,34 @@ from compress.errors import CompressError
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from compress import runtime
+    from compress import runtime, tasks
+    from compress.own_loop import constraints, prune, save, share
     from compress.recipe import Recipe
     from compress.report.data import Report
 
 __version__ = "0.1.0"
 
-__all__ = ["CompressError", "pack", "run", "runtime", "unpack"]
+__all__ = [
+    "CompressError",
+    "constraints",
+    "pack",
+    "prune",
+    "run",
+    "runtime",
+    "save",
+    "share",
+    "tasks",
+    "unpack",
+]
+
+_LATER = {  # what is imported when it is asked for: a module, or a function of one
+    "constraints": "compress.own_loop",
+    "prune": "compress.own_loop",
+    "runtime": "compress.runtime",
+    "save": "compress.own_loop",
+    "share": "compress.own_loop",
+    "tasks": "compress.tasks",
+}
 
 
 def run(
@@ -83,7 +106,8 @@ def unpack(source: Path | str, target: Path | str | None = None, *, force: bool 
     return convert.unpack(Path(source), None if target is None else Path(target), force=force)
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)
-    if name == "runtime":
-        return import_module("compress.runtime")
-    raise AttributeError(f"module 'compress' has no attribute {name!r}")
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module or a function)
+    if name not in _LATER:
+        raise AttributeError(f"module 'compress' has no attribute {name!r}")
+    module = import_module(_LATER[name])
+    return module if module.__name__ == f"compress.{name}" else getattr(module, name)

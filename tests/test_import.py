@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,24 @@ print(sorted(heavy & set(sys.modules)), compress.runtime.load.__name__, "torch" 
 """
     done = spawn(script)
     assert (done.code, done.out, done.err) == (0, "[] load False\n", "")
+
+
+def test_a_function_has_no_modules_name() -> None:
+    """Importing `compress.NAME` would put the module in the function's place."""
+    modules = {found.name for found in pkgutil.iter_modules(compress.__path__)}
+    assert modules & set(compress.__all__) == {"runtime", "tasks"}
+    assert set(compress._LATER) <= set(compress.__all__)
+
+
+@pytest.mark.parametrize(
+    "first", ["compress.constrained", "compress.own_loop", "compress.passes.prune"]
+)
+def test_words_are_functions_whatever_was_imported_first(first: str) -> None:
+    needs.module("torch")
+    words = "callable(compress.constraints), callable(compress.prune), callable(compress.save)"
+    before = spawn(f"import {first}, compress; print({words})")
+    behind = spawn(f"import compress; compress.prune; import {first}; print({words})")
+    assert (before.out, before.err) == (behind.out, behind.err) == ("True True True\n", "")
 
 
 def test_what_a_device_needs_is_imported_without_torch() -> None:
