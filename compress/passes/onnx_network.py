@@ -6,6 +6,7 @@ type, and the graph stays byte for byte but for these.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,20 +19,20 @@ from numpy.typing import NDArray
 
 from compress.artifact.editable import EditableModel
 from compress.errors import DataError, FormatError
-from compress.passes.network import Codes, Levels, Moments, Samples, Skipped, Values, Weight
+from compress.passes.network import Levels, Moments, Samples, Skipped, Weight
 from compress.passes.onnx_biases import Correction, Level, moving
-from compress.passes.onnx_graph import Found, tensors_of, weights_in
+from compress.passes.onnx_graph import tensors_of, weights_in
 from compress.passes.onnx_inputs import Layer, add, layers_of
 from compress.passes.onnx_samples import Chunk, inputs_of, joined
 from compress.passes.onnx_segments import Segments, Stop
-from compress.passes.onnx_values import from_float32, to_float32
-from compress.passes.targets import Kind
+from compress.passes.onnx_weights import OnnxWeight
 from compress.runtime.folder import places, temporary
 from compress.runtime.graph import open_graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+    from compress.artifact.splice import Path as Place
     from compress.runtime import Session
 
 _CHUNK = 16  # samples that are run at once
@@ -39,77 +40,6 @@ _BATCH = 64  # samples that are seen before a bias is moved
 _ROOM = 1 << 29  # bytes of values that are held at once, as far as one sample tells
 
 Array = NDArray[Any]
-
-
-@dataclass(slots=True, eq=False)
-class OnnxWeight:
-    """A tensor of the file that passes may change."""
-
-    model: EditableModel
-    found: Found
-    mask: NDArray[np.bool_] | None = None  #: what pruning keeps, shape `(n,)`
-    is_shared: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name, with the path of its graph."""
-        return self.found.tensor.name
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of its layer."""
-        return self.found.kind
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All names that address it."""
-        return self.found.names
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape; `(out, in, ...)` as its layer has it."""
-        return self.found.shape
-
-    def values(self) -> Values:
-        """Return the numbers in order, shape `(n,)`."""
-        items = self.model.items(self.found.tensor.place)
-        return to_float32(self._in_order(items), self.found.tensor.proto.data_type)
-
-    def set_values(self, values: Values) -> None:
-        """Take other numbers, shape `(n,)`, bound to nothing."""
-        self._store(from_float32(values, self.found.tensor.proto.data_type))
-        self.mask, self.is_shared = None, False
-
-    def set_mask(self, keep: NDArray[np.bool_]) -> None:
-        """Set to zero what a mask of shape `(n,)` does not keep, and have it stay so."""
-        items = self._in_order(self.model.items(self.found.tensor.place))
-        self._store(np.where(keep, items, items.dtype.type(0)))
-        self.mask, self.is_shared = keep.copy(), False
-
-    def set_codes(self, held: Codes) -> None:
-        """Take the values of a codebook, and have them stay shared."""
-        table = np.concatenate([np.zeros(1, np.float32), held.centroids])
-        self.set_values(table[held.codes.astype(np.intp) + 1])
-        self.is_shared = True
-
-    @contextmanager
-    def named_errors(self) -> Iterator[None]:
-        """Put the weight's name before an error about its numbers."""
-        try:
-            yield
-        except DataError as error:
-            raise DataError(f"{self.name}: {error}") from error
-
-    def _in_order(self, items: Array) -> Array:
-        """Return the stored numbers in the order of the layer."""
-        if not self.found.is_transposed:
-            return items
-        return items.reshape(self.shape[::-1]).T.reshape(-1)
-
-    def _store(self, items: Array) -> None:
-        if self.found.is_transposed:
-            items = items.reshape(self.shape).T.reshape(-1)
-        self.model.set_items(self.found.tensor.place, items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +164,41 @@ class OnnxNetwork:
             if not np.array_equal(vector, self._vector(name), equal_nan=True):
                 self.model.set_items(self._constants[name], vector.reshape(-1))
 
+    def state(self) -> dict[str, Array]:
+        """Return what was changed, as named arrays, for a file that keeps it."""
+        changed = self.model.changed
+        arrays = {key: changed[place] for key, place in self._places().items() if place in changed}
+        for weight in self._weights:
+            if weight.mask is not None:
+                arrays[f"{weight.name}:keep"] = weight.mask
+            if weight.is_shared:
+                arrays[f"{weight.name}:shared"] = np.ones(1, np.bool_)
+        return arrays
+
+    def load_state(self, arrays: Mapping[str, Array]) -> None:
+        """Become what returned a state.
+
+        Raises:
+            FormatError: when it is not this network's; nothing is changed then.
+        """
+        places = self._places()
+        sizes = {f"{w.name}:keep": math.prod(w.shape) for w in self._weights}
+        sizes |= {f"{w.name}:shared": 1 for w in self._weights}
+        for key, array in arrays.items():
+            old = self.model.items(places[key]) if key in places else None
+            kind = np.dtype(np.bool_) if old is None else old.dtype
+            shape = (sizes.get(key, -1),) if old is None else old.shape
+            if (array.dtype, array.shape) != (kind, shape):
+                raise FormatError(f"{key!r} of the shape {array.shape} is no part of this network")
+        for place in list(self.model.changed):
+            self.model.set_items(place, None)
+        for key, place in places.items():
+            if key in arrays:
+                self.model.set_items(place, arrays[key])
+        for weight in self._weights:
+            weight.mask = arrays.get(f"{weight.name}:keep")
+            weight.is_shared = f"{weight.name}:shared" in arrays
+
     def session(self) -> Session:
         """Open the network as it is now.
 
@@ -244,6 +209,11 @@ class OnnxNetwork:
             self._open = None  # its memory goes before the next takes some
             self._open = self.model.version, self._opened()
         return self._open[1]
+
+    def _places(self) -> dict[str, Place]:
+        """Return where what may change lies, by its name in a state."""
+        places = {f"{weight.name}:items": weight.found.tensor.place for weight in self._weights}
+        return places | {f"{name}:vector": self._constants[name] for name in self.vectors()}
 
     def _opened(self) -> Session:
         name = str(self.model.path)

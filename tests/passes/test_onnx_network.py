@@ -185,6 +185,51 @@ def plain_weight(path):
     return ModelProto.FromString(path.read_bytes()).graph.initializer[0]
 
 
+class TestState:
+    def network(self):
+        nodes = [node("Conv", ["x", "w", "b"], ["y"])]
+        tensors = [
+            numpy_helper.from_array(np.full((4, 3, 3, 3), 0.25, np.float32), "w"),
+            numpy_helper.from_array(np.zeros(4, np.float32), "b"),
+        ]
+        return OnnxNetwork(model(nodes, tensors))
+
+    def test_comes_back(self):
+        changed, fresh = self.network(), self.network()
+        assert changed.state() == {}
+        weight(changed).set_mask(np.arange(108) % 2 > 0)
+        changed.set_vectors({"b": np.float32([1, 2, 3, 4])})
+        fresh.load_state(changed.state())
+        assert fresh.model.data() == changed.model.data()
+        np.testing.assert_array_equal(weight(fresh).mask, np.arange(108) % 2 > 0)
+        weight(changed).set_codes(Codes(np.zeros(108, np.int8), np.float32([3])))
+        fresh.load_state(changed.state())
+        assert (weight(fresh).is_shared, weight(fresh).mask) == (True, None)
+        fresh.load_state({})
+        assert fresh.model.data() == self.network().model.data()
+        assert not weight(fresh).is_shared
+
+    @pytest.mark.parametrize(
+        ("key", "array"),
+        [
+            ("w:items", np.zeros(107, np.float32)),
+            ("w:items", np.zeros(108, np.float64)),
+            ("w:keep", np.ones(4, np.bool_)),
+            ("w:other", np.ones(1, np.bool_)),
+            ("v:items", np.zeros(108, np.float32)),
+            ("b:vector", np.zeros(5, np.float32)),
+            ("", np.zeros(5, np.float32)),
+        ],
+    )
+    def test_of_another_network_is_refused(self, key, array):
+        network = self.network()
+        weight(network).set_values(np.ones(108, np.float32))
+        before = network.model.data()
+        with pytest.raises(FormatError, match="is no part of this network"):
+            network.load_state({key: array})
+        assert network.model.data() == before
+
+
 class TestOddGraphs:
     def test_without_nodes(self):
         network = OnnxNetwork(model([], [held("w", 4, 4)], outputs=[]))
