@@ -6,7 +6,7 @@ DEMO := runs/demo
 # Where data sets that came on a disk lie, and where the tests look for them once they are laid out.
 LAYOUT := ../shared/data/prepare.py
 DATA := .data
-SETS := mnist imagenet-sample stsb squeezenet-deep-compression
+SETS := mnist cifar10 imagenet-sample stsb sst2 squeezenet-deep-compression
 
 .PHONY: demo test test-base nightly lint data browser format clean
 
