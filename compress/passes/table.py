@@ -28,6 +28,7 @@ class Pass:
     short: str  #: the setting that `--NAME VALUE` gives
     parse: Callable[[str], Any]  #: VALUE to that setting
     metavar: str  #: of VALUE
+    trains: bool = False  #: it trains the network, by its setting `train`
     needs_file: bool = False  #: its result depends on how the file is written
     instead_of: tuple[str, ...] = ()  #: passes that it cannot be together with
     rebuild: str | None = None  #: MODULE:FUNCTION that makes its structure from its plan
@@ -47,6 +48,7 @@ PASSES = (
         short="sparsity",
         parse=targets.sparsity_targets,
         metavar="S|KIND=S,…",
+        trains=True,
     ),
     Pass(
         name="quantize",
@@ -55,6 +57,7 @@ PASSES = (
         short="bits",
         parse=targets.bits_targets,
         metavar="N|KIND=N,…|auto",
+        trains=True,
         instead_of=("target_bytes",),
     ),
     Pass(

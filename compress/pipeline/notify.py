@@ -20,13 +20,6 @@ class Training:
     shorten: str  #: how to train for less, in words
 
 
-_TRAINED = {  # stage → what it trains, how that is shortened
-    "dense": ("{}", "for fewer: baseline: {epochs: N} in a recipe"),
-    "prune": ("{} while it is pruned", "for fewer: --epochs N"),
-    "share": ("the centroids of {}", "for fewer: --epochs N"),
-}
-
-
 class Notify(Protocol):
     """What a run tells; any of it may be ignored."""
 
@@ -62,7 +55,8 @@ class Silent:
 
 def told(stage: str, model: str, settings: TrainSettings, samples: int) -> Training:
     """Return what there is to tell of a stage's training."""
-    what, shorten = _TRAINED[stage]
-    return Training(
-        what=what.format(model), epochs=settings.epochs, samples=samples, shorten=shorten
-    )
+    if stage == "dense":
+        what, shorten = model, "for fewer: dense: {epochs: N} in a recipe"
+    else:
+        what, shorten = f"{model}, stage {stage}", "for fewer: --epochs N"
+    return Training(what=what, epochs=settings.epochs, samples=samples, shorten=shorten)

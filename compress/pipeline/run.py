@@ -1,46 +1,49 @@
-"""The stages of a run, in their order: dense, prune, share, export, pack, check, report."""
+"""A recipe carried out: dense, the passes in their order, export, pack, check, report.
+
+The runner knows no pass and no library: it asks the table of passes, and the network that it works
+on. What a stage leaves is kept by its content, and is not done again where it is there.
+"""
 
 from __future__ import annotations
 
-import gc
-import io
-import itertools
 import logging
-from collections.abc import Callable
-from contextlib import closing, redirect_stdout
-from dataclasses import asdict
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-from torch import nn
+import msgspec
+import numpy as np
 
 from compress import kept
+from compress import recipe as recipes
 from compress.artifact import archive
-from compress.constrained import Shared, constraints_of
-from compress.errors import SettingsError
-from compress.measure import accuracy, size
+from compress.measure import size
+from compress.measure.evaluate import whole
 from compress.measure.parity import difference
-from compress.passes.budget import share_to_size
-from compress.passes.prune import OnStep, PruneReport, prune
-from compress.passes.settings import BudgetSettings
-from compress.passes.share import ShareReport, share
-from compress.passes.weights import weights_of
-from compress.pipeline import dense, examples, outcome, published, used
+from compress.measure.sessions import evaluate_session
+from compress.passes.context import Context, OnStep, Passed
+from compress.passes.table import Pass
+from compress.pipeline import examples, opening, outcome, used
+from compress.pipeline.cache import Cache, Entry, key_of
+from compress.pipeline.data import Data, Sampler
 from compress.pipeline.folder import Begun, Folder
 from compress.pipeline.notify import Notify, Silent, told
-from compress.pipeline.shipping import Shipping
-from compress.pipeline.subject import Data, Subject, load_data
+from compress.pipeline.opening import Opened
 from compress.pipeline.work import Work
 from compress.recipe import Recipe
+from compress.references.subject import Subject
 from compress.report.data import MAX_HISTOGRAMS, Report, histogram
 from compress.runtime import load
-from compress.training import checkpoint
-from compress.training.evaluate import accuracy as torch_accuracy
-from compress.training.fit import FitReport, fit
+from compress.tasks import Task
+from compress.tasks.calibration import Calibration
+from compress.tasks.metric import Figures
 from compress.training.settings import TrainSettings
 
 _LOG = logging.getLogger(__name__)
+
+_VERSION = 3  # of what a stage leaves: raised where the same settings give other bits
 
 
 def run(
@@ -48,6 +51,8 @@ def run(
     subject: Subject,
     out: Path,
     *,
+    task: Task | None = None,
+    calibration: Calibration | None = None,
     resume: bool = False,
     force: bool = False,
     notify: Notify | None = None,
@@ -58,8 +63,11 @@ def run(
 
     Args:
         recipe: what to do.
-        subject: the network and the data that the recipe names.
+        subject: the network that the recipe names.
         out: folder of the results; it is made.
+        task: the data that the recipe names.
+        calibration: samples without labels; None for those that the recipe names, else some of the
+            task's training part, else made up.
         resume: go on with a run that was ended early; the result has the same bytes. One that is
             done already is read again.
         force: begin anew over an earlier run; its files are replaced when the first new one is
@@ -69,351 +77,323 @@ def run(
     Raises:
         CompressError: what went wrong, in one line.
     """
-    source = dense.source_of(recipe, subject)
-    data = load_data(subject, dense.preprocessing_of(source, subject))
+    opened = opening.open_run(recipe, subject, task, calibration)
     begun = Begun(
         subject.name,
         recipe,
-        kept.digest_of(source) if isinstance(source, Path) else None,
-        used.digest_of(data, recipe, source),
+        kept.digest_of(opened.source) if isinstance(opened.source, Path) else None,
+        used.digest_of(recipe, subject, opened.source, opened.data, opened.sampler),
         outcome.versions(),
     )
     with closing(Work(out)) as work, closing(Folder(out, work, begun)) as folder:
         done = folder.enter(resume=resume, force=force)
         if done is not None:
             return done
-        return _Run(recipe, subject, source, data, folder, notify or Silent()).report()
+        with closing(_Run(recipe, subject, opened, folder, notify or Silent())) as own:
+            return own.report()
 
 
+@dataclass(slots=True)
 class _Run:
-    """One run; each stage leaves facts in the work folder, and is skipped where they are there."""
+    """One run, as far as it has come."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        subject: Subject,
-        source: dense.Source,
-        data: Data | None,
-        folder: Folder,
-        notify: Notify,
-    ) -> None:
-        self.recipe, self.subject, self.source, self.data = recipe, subject, source, data
-        self.folder, self.work, self.notify = folder, folder.work, notify
-        self.device = _device(recipe.device)
-        self.shipping = Shipping(recipe, subject, source, self.data)
-        self.model: nn.Module | None = None
-        self.reached: str | None = None  # the stage that left the model as it is
+    recipe: Recipe
+    subject: Subject
+    opened: Opened
+    folder: Folder
+    notify: Notify
+    cache: Cache = field(default_factory=Cache)
+    key: str = ""  #: of the network as the stages so far leave it
+    behind: Entry | None = None  #: what the network has not taken over yet
+    dense: Figures | None = None  #: the metric's figures of the dense network, on validation
+    inputs: list[Any] = field(default_factory=list)  #: examples
+
+    def close(self) -> None:
+        """Remove what was only for the way."""
+        self.opened.working.forget_sizes()
+
+    @property
+    def data(self) -> Data | None:
+        """The task's parts."""
+        return self.opened.data
 
     def report(self) -> Report:
         """Carry out all stages and write the report."""
-        stages: list[tuple[str, Callable[[dict[str, Any]], None]]] = [("dense", self.dense)]
-        if self.recipe.prune is not None:
-            stages.append(("prune", self.prune))
-        if self.recipe.quantize is not None or self.recipe.budget is not None:
-            stages.append(("share", self.share))
-        stages += [("export", self.export), ("pack", self.pack), ("check", self.check)]
-        for position, (name, act) in enumerate(stages):
-            if self.work.facts(name) is None:
-                with self.notify.stage(name), self.work.stage(name) as record:
-                    self._recover([earlier for earlier, _ in stages[:position]], name)
+        facts: dict[str, Mapping[str, Any]] = {"dense": self._dense()}
+        for row in self.recipe.rows:
+            facts[row.name] = self._pass(row)
+        for name, act in (("export", self._export), ("pack", self._pack), ("check", self._check)):
+            if self.folder.work.facts(name) is None:
+                with self.notify.stage(name), self.folder.work.stage(name) as record:
                     act(record)
-                    self.reached = name
-                self.work.path(f"{name}.fit").unlink(missing_ok=True)
-        facts = {name: self.work.facts(name) or {} for name, _ in stages}
+            facts[name] = self.folder.work.facts(name) or {}
         with self.notify.stage("report"):
             report = outcome.report(
                 self.recipe,
                 self.subject,
                 self.data,
-                str(self.device),
+                self.opened.device,
                 archive.read(self.folder.packed),
                 facts,
                 self.folder.digests(),
                 self._used(),
             )
             outcome.write(report, self.folder.out)
-        self.work.discard()
+        self.folder.work.discard()
         if not report.parity.within:
             _LOG.warning(
-                "%s: ONNX Runtime's outputs differ from torch's by %.1e of the largest, "
+                "%s: the file's outputs differ from the network's by %.1e of the largest, "
                 "more than the %.0e that is allowed",
                 report.model, report.parity.max_rel, report.parity.tolerance,
             )  # fmt: skip
         return report
 
-    def dense(self, record: dict[str, Any]) -> None:
-        """Build the network with its dense weights, and measure it."""
-        model = self._dense_model()
-        state = model.state_dict().values()
-        record["params"] = sum(p.numel() for p in model.parameters())
-        record["bytes"] = sum(t.nbytes for t in {t.data_ptr(): t for t in state}.values())
-        record["histograms"] = _histograms(model)
-        self._measure(model, record, test=True)
+    def _dense(self) -> Mapping[str, Any]:
+        """Load or train the dense weights, and measure them."""
+        working, data = self.opened.working, self.data
+        working.load(self.opened.source)
+        self.inputs = examples.inputs_of(self.subject, data, self.recipe.seed)
+        if data is not None:
+            examples.require_scores(working.run(self.inputs), self.subject, data)
+        if self.opened.source == "trained":
+            self._train_dense()
+        self._tell_expected()
+        seen = data.decides("validation", "test") if data is not None else None
+        self.key = key_of(_VERSION, "dense", working.digest(), seen, self._common())
+        entry = self.cache.find(self.key)
+        if entry is None:
+            with self.notify.stage("dense"), self.folder.work.stage("dense") as record:
+                record |= {"params": working.params, "bytes": working.n_bytes}
+                record["histograms"] = self._histograms()
+                if data is not None:
+                    figures = self._figures("validation")
+                    record["figures"] = None if figures is None else figures.tolist()
+                    record["accuracy"] = self._told(validation=figures, test=self._figures("test"))
+            entry = self.cache.keep(self.key, record, None)
+        figures = entry.record.get("figures")
+        self.dense = None if figures is None else np.array(figures, np.float64)
+        return entry.record
 
-    def prune(self, record: dict[str, Any]) -> None:
-        """Prune, keep what training made, and measure the step."""
-        self._finish_pass("prune", record, *self._prune())
+    def _train_dense(self) -> None:
+        """Train the dense network, once for all runs that ask for the same."""
+        working, data = self.opened.working, self.data
+        assert data is not None
+        settings = used.dense_training(self.recipe, data, self.subject.name)
+        decides = [working.digest(), asdict(settings), data.decides("train", "validation")]
+        key = key_of(_VERSION, "trained", decides, self._common())
+        entry = self.cache.find(key)
+        if entry is not None:
+            working.restore(entry.state() or b"")
+            return
+        self._fit("dense", key, settings, None)
+        self.cache.keep(key, {}, working.state())
 
-    def share(self, record: dict[str, Any]) -> None:
-        """Share weights, keep what training made, and measure the step."""
-        self._finish_pass("share", record, *self._share())
+    def _pass(self, row: Pass) -> Mapping[str, Any]:
+        """Run a pass and measure it, unless what it leaves is kept already."""
+        settings = self.recipe.passes[row.name]
+        training = used.training(row, self.recipe, self.data, self.subject.name)
+        self.key = key_of(_VERSION, self.key, row.name, self._decides(row, training))
+        entry = self.cache.find(self.key)
+        if entry is None:
+            with self.notify.stage(row.name), self.folder.work.stage(row.name) as record:
+                self._catch_up()
+                context = self._context(row, training)
+                passed = row.function()(self.opened.working.network, settings, context)
+                self._tell(passed)
+                record |= _facts(passed)
+                values = (weight.values() for weight in self._weights())
+                record["size_bytes"] = size.packed_bytes(values) + self._unchanged_bytes()
+                if self.data is not None:
+                    record["accuracy"] = self._told(validation=self._figures("validation"))
+            return self.cache.keep(self.key, record, self.opened.working.state()).record
+        self.behind = entry
+        return entry.record
 
-    def export(self, record: dict[str, Any]) -> None:
-        """Write the ONNX file, and what torch makes of the examples."""
-        model = self._model.cpu()
-        inputs = self.shipping.inputs()
-        outputs = examples.outputs_of(model, inputs)
-        record["histograms"] = _histograms(model)
+    def _decides(self, row: Pass, training: TrainSettings | None) -> list[Any]:
+        """Return what decides a pass's result beside the network that it is given."""
+        samples = used.n_samples(row, self.recipe)
+        return [
+            recipes.section_of(self.recipe.passes[row.name]),
+            asdict(training) if training is not None else None,
+            self.data.decides("train", "validation") if training and self.data else None,
+            self.opened.sampler.digest(samples) if samples else None,
+            [self.recipe.coder, msgspec.to_builtins(self.recipe.onnx)] if row.needs_file else None,
+            self._common(),
+        ]
+
+    def _common(self) -> list[Any]:
+        """Return what decides the bits of every stage."""
+        return [self.recipe.seed, self.opened.working.machine(), outcome.versions()]
+
+    def _context(self, row: Pass, training: TrainSettings | None) -> Context:
+        """Bind what a pass may ask for."""
+        opened, fit = self.opened, None
+        if training is not None:
+            settings = training
+
+            def fit(on_step: OnStep | None) -> None:
+                self._fit(row.name, self.key, settings, on_step)
+
+        return Context(
+            seed=self.recipe.seed,
+            fit=fit,
+            samples=opened.sampler.first,
+            are_real=opened.sampler.are_real,
+            file_bytes=lambda _: opened.working.file_bytes(self.inputs),
+            drop=(lambda _: self._drop()) if self.dense is not None else None,
+            scores=self.data is None or bool(self.data.task.classes),
+            note=self.notify.note,
+        )
+
+    def _fit(
+        self, stage: str, key: str, settings: TrainSettings, on_step: OnStep | None
+    ) -> None:
+        assert self.data is not None
+        assert self.data.train is not None
+        checkpoint = self.cache.checkpoint(key)
+        count = len(self.data.train)
+        self.notify.training(told(stage, self.subject.name, settings, count))
+        self.opened.working.fit(
+            settings, checkpoint=checkpoint, on_step=on_step, progress=self.notify.step
+        )
+        checkpoint.unlink(missing_ok=True)
+
+    def _drop(self) -> tuple[float, int]:
+        """Return the points that are lost on the validation part, and its samples."""
+        assert self.data is not None
+        assert self.dense is not None
+        metric, now = self.data.task.metric, self._figures("validation")
+        assert now is not None
+        before, after = whole(metric, self.dense), whole(metric, now)
+        lost = before - after if metric.higher_is_better else after - before
+        return 100 * (lost if metric.is_fraction else lost / max(abs(before), 1e-12)), len(now)
+
+    def _export(self, record: dict[str, Any]) -> None:
+        """Write the ONNX file, and what the network makes of the examples."""
+        self._catch_up()
+        working, work = self.opened.working, self.folder.work
+        working.forget_sizes()
+        outputs = working.run(self.inputs)
+        weights, skipped = working.network.weights()
+        record["histograms"] = self._histograms()
         record["centroids"] = {
-            name: constraint.codebook.tolist()
-            for name, constraint in constraints_of(model).by_name.items()
-            if isinstance(constraint, Shared)
+            weight.name: np.unique(weight.values()[weight.values() != 0]).tolist()
+            for weight in weights
+            if weight.is_shared
         }
-        weights, unchanged = weights_of(model)
         record["kinds"] = {name: weight.kind for weight in weights for name in weight.names}
-        record["unchanged"] = {skipped.name: skipped.reason for skipped in unchanged}
-        self.work.save_arrays("inputs", {str(i): array for i, array in enumerate(inputs)})
-        self.work.save_arrays("outputs", {str(i): array for i, array in enumerate(outputs)})
+        record["unchanged"] = {one.name: one.reason for one in skipped}
+        work.save_arrays("inputs", {str(i): array for i, array in enumerate(self.inputs)})
+        work.save_arrays("outputs", {str(i): array for i, array in enumerate(outputs)})
         self.folder.replace()
-        self.shipping.export(model, inputs, len(outputs), self.folder.plain)
+        working.export(self.folder.plain, self.inputs)
         for path in self.folder.exported:
-            self.work.made(path)
-        self.model = None  # the ONNX file holds it from here on
-        del model
-        gc.collect()
+            work.made(path)
 
-    def pack(self, record: dict[str, Any]) -> None:
+    def _pack(self, record: dict[str, Any]) -> None:
         """Code the ONNX file."""
         packed = self.folder.packed
-        self.shipping.pack(self.folder.plain, packed)
-        self.work.made(packed)
+        self.opened.working.pack(self.folder.plain, packed)
+        self.folder.work.made(packed)
         record["size_bytes"] = packed.stat().st_size
 
-    def check(self, record: dict[str, Any]) -> None:
-        """Load the file that ships, compare it with torch, and measure it."""
-        session = load(self.folder.packed)
-        inputs, outputs = self.work.load_arrays("inputs"), self.work.load_arrays("outputs")
+    def _check(self, record: dict[str, Any]) -> None:
+        """Load the file that ships, compare it with the network, and measure it."""
+        session, work = load(self.folder.packed), self.folder.work
+        inputs, outputs = work.load_arrays("inputs"), work.load_arrays("outputs")
         found = session.run({given.name: inputs[str(i)] for i, given in enumerate(session.inputs)})
         differences = [
             difference(found[o.name], outputs[str(i)]) for i, o in enumerate(session.outputs)
         ]
         record |= asdict(max(differences, key=lambda output: output.max_rel))
-        if self.data is not None:
-            right = accuracy.top1(
-                session, self.data.test, self.data.preprocessing, progress=self._tell
-            )
-            record["accuracy"] = {"test": right / len(self.data.test)}
+        if self.data is None:
+            return
+        packed = kept.digest_of(self.folder.packed)
+        key = key_of(_VERSION, "check", packed, self.data.decides("test"), outcome.versions())
+        entry = self.cache.find(key)
+        if entry is None:
+            task, test = self.data.task, self.data.test
+            value = evaluate_session(session, task, test, progress=self._step)
+            entry = self.cache.keep(key, {"test": value}, None)
+        record["accuracy"] = {"test": entry.record["test"]}
+
+    def _catch_up(self) -> None:
+        """Bring the network to where the stages so far left it."""
+        if self.behind is not None:
+            self.opened.working.restore(self.behind.state() or b"")
+            self.behind = None
+
+    def _figures(self, part: str) -> Figures | None:
+        """Return the metric's figures on a part, None where there is none."""
+        assert self.data is not None
+        samples = getattr(self.data, part)
+        if samples is None:
+            return None
+        return self.opened.working.figures(self.data.task.metric, samples, self._step)
+
+    def _told(self, **figures: Figures | None) -> dict[str, float]:
+        assert self.data is not None
+        metric = self.data.task.metric
+        return {part: whole(metric, own) for part, own in figures.items() if own is not None}
+
+    def _tell_expected(self) -> None:
+        """Say what usually happens where nothing trains the network and no samples are real."""
+        advised = {"calibration": "--calibration DIR", "task": "--task with a training part"}
+        looks = any(used.n_samples(row, self.recipe) for row in self.recipe.rows)
+        if looks and not self.opened.sampler.are_real and self.data is None:
+            _LOG.warning(
+                "no samples: errors are made to cancel on made-up ones, which keeps less than real "
+                "ones do; give %s", " or ".join(advised.values()),
+            )  # fmt: skip
+
+    def _tell(self, passed: Passed) -> None:
+        for note in passed.notes:
+            _LOG.warning("%s", note)
+        noted = [layer for layer in passed.layers if layer.note is not None]
+        if noted:
+            _LOG.warning(
+                "%s in %d of %d layers: the report names them",
+                noted[0].note, len(noted), len(passed.layers),
+            )  # fmt: skip
+
+    def _weights(self) -> list[Any]:
+        return list(self.opened.working.network.weights()[0])
+
+    def _unchanged_bytes(self) -> int:
+        """Return the bytes of all that passes leave alone."""
+        changed = sum(4 * int(np.prod(weight.shape)) for weight in self._weights())
+        return max(self.opened.working.n_bytes - changed, 0)
+
+    def _histograms(self) -> dict[str, Any]:
+        """Count the values of the largest weights."""
+        weights = sorted(self._weights(), key=lambda weight: -int(np.prod(weight.shape)))
+        return {w.name: asdict(histogram(w.values())) for w in weights[:MAX_HISTOGRAMS]}
 
     def _used(self) -> dict[str, Any]:
+        looks = any(used.n_samples(row, self.recipe) for row in self.recipe.rows)
         return used.used(
             self.recipe,
             self.subject,
-            self.source,
+            self.opened.source,
             self.data,
-            device=str(self.device),
+            samples=self.opened.samples_from if looks else None,
+            device=self.opened.device,
             digests={
                 "weights_sha256": self.folder.begun.weights,
                 "data_sha256": self.folder.begun.data,
             },
         )
 
-    @property
-    def _model(self) -> nn.Module:
-        assert self.model is not None
-        return self.model
-
-    def _prune(self) -> tuple[PruneReport, bool]:
-        """Prune, while fine-tuning where there is data to train on; was there?"""
-        assert self.recipe.prune is not None
-        settings, train = self.recipe.prune, self._training("prune")
-        fine_tune = None
-        if train is not None:
-
-            def fine_tune(model: nn.Module, on_step: OnStep | None) -> FitReport:
-                return self._fit("prune", model, train, on_step)
-
-        _, pruned = prune(self._model, settings, fine_tune=fine_tune)
-        return pruned, train is not None
-
-    def _share(self) -> tuple[ShareReport, bool]:
-        """Share weights, then train the centroids where there is data to train on; was there?
-
-        For a size of the file nothing is trained: centroids are rounded to be small.
-        """
-        if self.recipe.budget is not None:
-            return self._share_to_size(self.recipe.budget), False
-        assert self.recipe.quantize is not None
-        _, shared = share(self._model, self.recipe.quantize, seed=self.recipe.seed)
-        train = self._training("share")
-        if train is not None:
-            self._fit("share", self._model, train, None)
-        return shared, train is not None
-
-    def _share_to_size(self, settings: BudgetSettings) -> ShareReport:
-        data, samples = self.data, None
-        if data is not None and data.train is not None:
-            chosen = used.calibration(self.recipe, data)
-            assert chosen is not None
-            samples = torch.from_numpy(data.preprocessing(data.train.images(chosen)))
-        elif settings.compensated or settings.corrected:
-            _LOG.warning(
-                "no training samples (--task with a training part): "
-                "neither errors nor biases are corrected"
-            )
-        model, inputs = self._model.cpu(), self.shipping.inputs()
-        n_outputs = len(examples.outputs_of(model, inputs))
-        wanted, tries = settings.target_bytes, itertools.count(1)
-        self.notify.note(f"looks for weights whose file takes at most {wanted:,} B")
-
-        def file_bytes(changed: nn.Module) -> int:
-            n_bytes = self.shipping.n_bytes(changed, inputs, n_outputs)
-            self.notify.note(f"try {next(tries)} takes {n_bytes:,} B", often=True)
-            return n_bytes
-
-        _, shared = share_to_size(
-            model,
-            settings,
-            file_bytes=file_bytes,
-            samples=samples,
-            seed=self.recipe.seed,
-        )
-        for note in shared.notes:
-            _LOG.warning("%s", note)
-        if shared.uncompensated:
-            _LOG.warning(
-                "errors do not cancel in %d of %d layers: the report names them",
-                len(shared.uncompensated), len(shared.layers),
-            )  # fmt: skip
-        return shared
-
-    def _recover(self, done: list[str], stage: str) -> None:
-        """Bring the model to where the stages that are done left it, after a resume."""
-        if not done or stage in ("pack", "check") or self.reached == done[-1]:
-            return
-        saved = [name for name in done if self.work.path(f"{name}.model.safetensors").is_file()]
-        if saved:
-            model = self._built()
-            state = self.work.load_arrays(f"{saved[-1]}.model")
-            checkpoint.restore(model, {key: torch.from_numpy(held) for key, held in state.items()})
-        else:
-            model = self._dense_model()
-        self.model = model
-        # What was not trained is computed again: it gives the same, in seconds, though sharing
-        # for a size takes minutes.
-        for name in done[done.index(saved[-1]) + 1 if saved else 1 :]:
-            {"prune": self._prune, "share": self._share}[name]()
-
-    def _built(self) -> nn.Module:
-        return dense.seeded(self.subject.build, self.recipe.seed)
-
-    def _dense_model(self) -> nn.Module:
-        model = self.model = self._built()
-        self._check_targets(model)
-        if self.data is not None:
-            examples.require_scores(model, self.subject, self.data)
-        match self.source:
-            case "random":
-                pass
-            case "pretrained":
-                with redirect_stdout(io.StringIO()):  # torchvision prints where it downloads from
-                    self.subject.load_pretrained(model)
-            case "trained":
-                self._train_baseline(model)
-            case Path(suffix=".net") as path:
-                published.load_net(path, model, self.subject.name)
-            case path:
-                dense.weights_file(path, model)
-        return model
-
-    def _check_targets(self, model: nn.Module) -> None:
-        """Tell a name that no layer has before there is any training."""
-        weights, _ = weights_of(model)
-        if self.recipe.prune is not None:
-            self.recipe.prune.sparsity.resolve(weights)
-        if self.recipe.quantize is not None:
-            self.recipe.quantize.bits.resolve(weights)
-
-    def _train_baseline(self, model: nn.Module) -> None:
-        data = self.data
-        assert data is not None
-        if data.train is None:
-            raise SettingsError(
-                f"task {data.task.name} has no training part to train {self.subject.name} on; "
-                "use --weights pretrained|random|FILE"
-            )
-        settings = used.baseline(self.recipe, data, self.subject.name)
-        file = dense.baseline_file(
-            self.subject, data, settings, self.recipe.seed, model=model, device=self.device
-        )
-        dense.trained(file, model, lambda: self._fit("dense", model, settings, None))
-
-    def _training(self, stage: used.After) -> TrainSettings | None:
-        """Return how a pass is followed by training, or None where it is not."""
-        return used.after(stage, self.recipe, self.data, self.subject.name)
-
-    def _fit(
-        self, stage: str, model: nn.Module, settings: TrainSettings, on_step: OnStep | None
-    ) -> FitReport:
-        assert self.data is not None
-        assert self.data.train is not None
-        train = self.data.train
-        self.notify.training(told(stage, self.subject.name, settings, len(train)))
-        return fit(
-            model,
-            settings,
-            train=train,
-            validation=self.data.validation,
-            preprocessing=self.data.preprocessing,
-            augmentation=self.data.task.augmentation,
-            seed=self.recipe.seed,
-            device=self.device,
-            checkpoint=self.work.path(f"{stage}.fit"),
-            on_step=on_step,
-            progress=self.notify.step,
-        )
-
-    def _finish_pass(
-        self, stage: str, record: dict[str, Any], done: PruneReport | ShareReport, trained: bool
-    ) -> None:
-        """Keep what training made, and measure the step."""
-        model = self._model
-        if trained:
-            state = checkpoint.snapshot(model)
-            self.work.save_arrays(
-                f"{stage}.model", {key: held.numpy() for key, held in state.items()}
-            )
-        record["skipped"] = {skipped.name: skipped.reason for skipped in done.skipped}
-        if isinstance(done, ShareReport):
-            record["uncompensated"] = list(done.uncompensated)
-            record["notes"] = list(done.notes)
-        floats = {t.data_ptr(): t for t in model.state_dict().values() if t.is_floating_point()}
-        record["size_bytes"] = size.packed_bytes(t.cpu().float().numpy() for t in floats.values())
-        self._measure(model, record, test=False)
-
-    def _measure(self, model: nn.Module, record: dict[str, Any], *, test: bool) -> None:
-        """Measure on the validation part, and on the test part only what is compared with it."""
-        if self.data is None:
-            return
-        parts = {"validation": self.data.validation, "test": self.data.test if test else None}
-        record["accuracy"] = {
-            part: torch_accuracy(model, samples, self.data.preprocessing, device=self.device)
-            for part, samples in parts.items()
-            if samples is not None
-        }
-
-    def _tell(self, done: int, total: int) -> None:
+    def _step(self, done: int, total: int) -> None:
         self.notify.step(done, total, {})
 
 
-def _device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("device cuda is not available here; use --device cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def _histograms(model: nn.Module) -> dict[str, Any]:
-    """Count the values of the largest weights."""
-    weights = sorted(weights_of(model)[0], key=lambda weight: -weight.parameter.numel())
-    return {w.name: asdict(histogram(w.values())) for w in weights[:MAX_HISTOGRAMS]}
+def _facts(passed: Passed) -> dict[str, Any]:
+    """Return what a report tells of a pass, as JSON's types."""
+    return {
+        "skipped": {one.name: one.reason for one in passed.skipped},
+        "layer_notes": {one.name: one.note for one in passed.layers if one.note is not None},
+        "notes": list(passed.notes),
+        "figures": dict(passed.figures),
+        "plan": passed.plan,
+    }

@@ -1,43 +1,65 @@
-"""What a run uses where its recipe says nothing: the source of the weights, its trainings."""
+"""What a run uses where its recipe says nothing: its trainings, and what decides its result."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Any
 
 from compress import recipe as recipes
 from compress.passes.apart import in_all
-from compress.pipeline.dense import Source
-from compress.pipeline.subject import Data, Subject
+from compress.passes.table import Pass
+from compress.pipeline.data import Data, Sampler
+from compress.pipeline.weights import Source
 from compress.recipe import Recipe
-from compress.training.data import Order, permutation
+from compress.references.subject import Subject
 from compress.training.settings import TrainSettings
 
-After = Literal["prune", "share"]  # stages that training follows
 
-_SECTION: Mapping[After, Literal["fine_tune", "centroids"]] = {
-    "prune": "fine_tune",
-    "share": "centroids",
-}
-
-
-def baseline(recipe: Recipe, data: Data, model: str) -> TrainSettings:
+def dense_training(recipe: Recipe, data: Data, model: str) -> TrainSettings:
     """Return how the dense network is trained."""
-    return recipe.baseline or _of_task(data, "baseline", model)
+    return recipe.dense or TrainSettings(**data.task.training("dense", model))
 
 
-def after(stage: After, recipe: Recipe, data: Data | None, model: str) -> TrainSettings | None:
-    """Return how a stage is followed by training, or None where it is not."""
-    passed = recipe.prune if stage == "prune" else recipe.quantize
-    if passed is None or data is None or data.train is None or recipe.epochs == 0:
+def training(row: Pass, recipe: Recipe, data: Data | None, model: str) -> TrainSettings | None:
+    """Return how a pass trains the network, or None where it does not."""
+    held = recipe.passes[row.name]
+    if not row.trains or data is None or data.train is None or recipe.epochs == 0:
         return None
-    section = _SECTION[stage]
-    given = recipe.fine_tune if stage == "prune" else recipe.centroids
-    settings = given or _of_task(data, section, model)
+    settings = held.train or TrainSettings(**data.task.training(row.name, model))
     return settings if recipe.epochs is None else replace(settings, epochs=recipe.epochs)
+
+
+def n_samples(row: Pass, recipe: Recipe) -> int:
+    """Return how many samples without labels a pass looks at, those that judge it among them."""
+    return in_all(getattr(recipe.passes[row.name], "samples", 0))
+
+
+def trains(recipe: Recipe, source: Source, data: Data | None, model: str) -> bool:
+    """Tell whether the network is trained at all."""
+    return source == "trained" or any(
+        training(row, recipe, data, model) is not None for row in recipe.rows
+    )
+
+
+def digest_of(
+    recipe: Recipe, subject: Subject, source: Source, data: Data | None, sampler: Sampler
+) -> str:
+    """Digest the samples that decide a run's result.
+
+    All of the training part is read only where it is trained on, which reads it, too.
+    """
+    digest = hashlib.sha256()
+    if data is not None:
+        parts = ["validation", "test"]
+        if trains(recipe, source, data, subject.name):
+            parts.append("train")
+        digest.update(repr(data.decides(*parts)).encode())
+    counts = [n_samples(row, recipe) for row in recipe.rows]
+    if max(counts, default=0):
+        digest.update(sampler.digest(max(counts)).encode())
+    return digest.hexdigest()
 
 
 def used(
@@ -46,64 +68,34 @@ def used(
     source: Source,
     data: Data | None,
     *,
+    samples: str | None,
     device: str,
     digests: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """Return the settings of a run as JSON's types: what was given, and what was used beside it."""
+    """Return the settings of a run as JSON's types: what was given, and what was used beside it.
+
+    Args:
+        recipe: as given.
+        subject: the network.
+        source: of its weights.
+        data: of its task.
+        samples: where samples without labels are from; None where none were looked at.
+        device: that was trained on.
+        digests: of what the run began with, by name.
+    """
     settings = {
         key: value for key, value in recipes.to_mapping(recipe).items() if value is not None
     }
     settings.pop("epochs", None)  # the trainings tell theirs
-    for section in ("baseline", *_SECTION.values()):
-        settings.pop(section, None)
     settings |= {"weights": str(source), "device": device}
     settings |= {name: digest for name, digest in digests.items() if digest is not None}
-    if data is not None:
-        settings["data"] = str(subject.root)
-        if source == "trained":
-            settings["baseline"] = asdict(baseline(recipe, data, subject.name))
-    for stage, section in _SECTION.items():
-        training = after(stage, recipe, data, subject.name)
-        if training is not None:
-            settings[section] = asdict(training)
+    if samples is not None:
+        settings["samples"] = samples
+    if data is not None and source == "trained":
+        settings["dense"] = asdict(dense_training(recipe, data, subject.name))
+    for row in recipe.rows:
+        found = training(row, recipe, data, subject.name)
+        if found is not None:
+            settings[row.name] = {**settings[row.name], "train": asdict(found)}
     settings["inputs"] = ["x".join(map(str, given.shape)) for given in subject.inputs]
     return settings
-
-
-def calibration(recipe: Recipe, data: Data) -> Order | None:
-    """Return which training samples the sharing for a size looks at; None where it sees none."""
-    settings = recipe.budget
-    if settings is None or data.train is None:
-        return None
-    wanted = max(settings.samples, in_all(max(settings.compensated, settings.corrected)))
-    return permutation(len(data.train), recipe.seed)[:wanted]
-
-
-def digest_of(data: Data | None, recipe: Recipe, source: Source) -> str | None:
-    """Digest the samples that decide a run's result, and how they are prepared.
-
-    All images of the training part are read only where it is trained on, which reads them, too;
-    else those that a stage looks at.
-    """
-    if data is None:
-        return None
-    trains = source == "trained" or any(
-        after(stage, recipe, data, recipe.model) is not None for stage in _SECTION
-    )
-    digest = hashlib.sha256(json.dumps([data.facts, data.task.name], sort_keys=True).encode())
-    seen = calibration(recipe, data)
-    if seen is not None and data.train is not None and not trains:
-        digest.update(data.train.digest(seen).encode())
-    for part in (data.validation, data.test, *([data.train] if trains else [])):
-        digest.update(part.digest().encode() if part is not None else b"-")
-    if data.train is not None and not trains:
-        digest.update(data.train.labels.tobytes())
-    return digest.hexdigest()
-
-
-def _of_task(
-    data: Data, stage: Literal["baseline", "fine_tune", "centroids"], model: str
-) -> TrainSettings:
-    """Return the task's own settings, which were tuned on its validation part."""
-    fields: dict[str, Any] = dict(data.task.training(stage, model))
-    return TrainSettings(**fields)

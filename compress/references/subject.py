@@ -24,6 +24,8 @@ class Torch:
     build: Callable[[Task | None], nn.Module]
     load_pretrained: Callable[[nn.Module], None] | None = None  #: None where nothing is published
     is_trained: bool = False  #: `build` gives weights that are meant: no random ones
+    #: whether published weights do a task as they are, without training
+    is_made_for: Callable[[Task | None], bool] = lambda task: True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

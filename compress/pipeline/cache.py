@@ -1,0 +1,168 @@
+"""What stages left, known by its content: reused by other runs, other folders, other recipes.
+
+An entry is a record, KEY.json, and perhaps a network's state, KEY.safetensors; while a stage
+trains, KEY.fit is its checkpoint. Each is written whole or not at all, and the record, which comes
+last, has the digest of the state. So two runs need no lock: what both make is the same, and what
+one removes the other makes anew. What is damaged is told, removed and made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compress import files, kept, places
+from compress.errors import DataError, OutputError, SettingsError
+
+_LOG = logging.getLogger(__name__)
+
+_LIMIT_BYTES = 8 << 30
+_LIMIT = "COMPRESS_CACHE_BYTES"  # of the environment
+_STATE = "state_sha256"
+_KEY_DIGITS = 32
+
+
+def key_of(*decides: Any) -> str:  # noqa: ANN401  (JSON's types)
+    """Return the key of what some values decide."""
+    text = json.dumps(decides, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a stage left."""
+
+    record: Mapping[str, Any]
+    _path: Path | None  #: of the state
+
+    def state(self) -> bytes | None:
+        """Read the network's state, if any; raise `DataError` where it is not what was kept."""
+        if self._path is None:
+            return None
+        try:
+            data = self._path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self._path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != self.record[_STATE]:
+            raise DataError(f"{self._path} is damaged")
+        return data
+
+
+class Cache:
+    """The folder of all entries."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or places.cache() / "stages"
+        self.limit_bytes = _limit()
+        self._used: set[str] = set()  # of this run: they stay
+        self._can_keep = True
+
+    def find(self, key: str) -> Entry | None:
+        """Return what is kept under a key, None where there is nothing or it is damaged."""
+        self._used.add(key)
+        path = self.folder / f"{key}.json"
+        if not path.exists():
+            return None
+        state = path.with_suffix(".safetensors")
+        damage, record = "", dict[str, Any]()
+        try:
+            record = kept.read_record(path)
+        except DataError as error:
+            damage = str(error)
+        digest = record.get(_STATE)
+        if not damage and digest is not None and kept.digest_of(state) != digest:
+            damage = f"{state} is damaged"
+        if damage:
+            if path.exists():  # else another run has made room
+                _LOG.warning("a stage is done anew: %s", damage)
+                self._remove(key)
+            return None
+        with suppress(OSError):
+            os.utime(path)
+        return Entry(record, state if digest is not None else None)
+
+    def keep(self, key: str, record: Mapping[str, Any], state: bytes | None) -> Entry:
+        """Keep what a stage left, and return it; where there is no room, say so once and go on."""
+        self._used.add(key)
+        held = dict(record)
+        path = self.folder / f"{key}.json"
+        try:
+            if state is not None:
+                held[_STATE] = hashlib.sha256(state).hexdigest()
+                files.write_bytes(path.with_suffix(".safetensors"), state)
+            kept.write_record(path, held)
+            self._make_room()
+        except OutputError as error:
+            self._remove(key)
+            if self._can_keep:
+                _LOG.warning("stages are not kept, so this run cannot be resumed: %s", error)
+            self._can_keep = False
+        return Entry(held, None)
+
+    def checkpoint(self, key: str) -> Path:
+        """Return where the training of a stage keeps what it has reached.
+
+        Raises:
+            OutputError: when nothing can be kept there: it is told before hours of training.
+        """
+        self._used.add(key)
+        path = self.folder / f"{key}.fit"
+        try:
+            files.require_writable(path)
+        except OutputError as error:
+            raise OutputError(f"{error} (or set $COMPRESS_CACHE)") from error
+        return path
+
+    def entries(self) -> dict[str, int]:
+        """Return the bytes of each key, that of the oldest use first."""
+        found: dict[str, tuple[float, int]] = {}
+        for path, size, used in self._files():
+            before = found.get(path.stem, (0.0, 0))
+            found[path.stem] = max(before[0], used), before[1] + size
+        return {key: size for key, (_, size) in sorted(found.items(), key=lambda one: one[1])}
+
+    def clear(self) -> int:
+        """Remove all entries; return the bytes that they took."""
+        entries = self.entries()
+        for key in entries:
+            self._remove(key)
+        return sum(entries.values())
+
+    def _make_room(self) -> None:
+        entries = self.entries()
+        total = sum(entries.values())
+        for key, size in entries.items():
+            if total <= self.limit_bytes:
+                return
+            if key not in self._used:
+                self._remove(key)
+                total -= size
+
+    def _remove(self, key: str) -> None:
+        for ending in (".json", ".fit", ".safetensors"):  # without its record nothing is found
+            with suppress(OSError):
+                (self.folder / f"{key}{ending}").unlink(missing_ok=True)
+
+    def _files(self) -> Iterator[tuple[Path, int, float]]:
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                with suppress(OSError):
+                    if not path.name.startswith("."):
+                        facts = path.stat()
+                        yield path, facts.st_size, facts.st_mtime
+
+
+def _limit() -> int:
+    text = os.environ.get(_LIMIT, "")
+    if not text:
+        return _LIMIT_BYTES
+    if not text.isdecimal():
+        raise SettingsError(f"${_LIMIT} must be a number of bytes, got {text!r}")
+    return int(text)

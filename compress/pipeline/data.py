@@ -1,0 +1,150 @@
+"""A run's data: the parts of its task, and the samples that passes look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compress.errors import DataError
+from compress.passes.network import Samples as Inputs
+from compress.references.subject import Subject
+from compress.tasks import Samples, Takes, Task
+from compress.tasks.calibration import Calibration
+from compress.tasks.made_up import made_up
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """A task that suits the network, with its parts."""
+
+    task: Task
+    train: Samples | None
+    validation: Samples | None
+    test: Samples
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what a compressed file tells of the data."""
+        return {**self.task.facts, "task": self.task.name}
+
+    @cached_property
+    def digests(self) -> dict[str, str | None]:
+        """Return the digests of what decides figures, and of what training sees."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part and part.digest() for name, part in parts.items()}
+
+    def decides(self, *parts: str) -> list[Any]:
+        """Return what decides the figures of some parts, as JSON's types."""
+        held = {"train": self.train, "validation": self.validation, "test": self.test}
+        return [dict(self.task.settings), [own and own.digest() for own in map(held.get, parts)]]
+
+
+def load(
+    task: Task | None, subject: Subject, preprocessing: Mapping[str, Any] | None
+) -> Data | None:
+    """Load a task, if there is one.
+
+    Args:
+        task: as its name gives it.
+        subject: the network.
+        preprocessing: what the weights were trained on; None for the task's own.
+
+    Raises:
+        DataError: when the task has no part to measure on, or does not suit the network.
+    """
+    if task is None:
+        return None
+    suited = task.suited(takes_of(subject, preprocessing))
+    test = suited.load("test")
+    if test is None or not len(test):
+        raise DataError(f"task {task.name} has no part to measure on")
+    return Data(
+        task=suited,
+        train=suited.load("train"),
+        validation=suited.load("validation"),
+        test=test,
+    )
+
+
+def takes_of(subject: Subject, preprocessing: Mapping[str, Any] | None) -> Takes:
+    """Return what a task is told of a network whose weights are known."""
+    return replace(subject.takes, preprocessing=preprocessing)
+
+
+class Sampler(Protocol):
+    """Samples without labels, in a random order that a seed gives."""
+
+    @property
+    def are_real(self) -> bool:
+        """Whether they are of the data."""
+
+    def first(self, count: int) -> Inputs:
+        """Return so many, or all where there are fewer."""
+
+    def digest(self, count: int) -> str:
+        """Digest what `first` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Some of the samples that there are."""
+
+    samples: Calibration
+    seed: int
+    are_real: bool = True
+
+    def first(self, count: int) -> Inputs:
+        """Return so many, or all where there are fewer."""
+        return self.samples.inputs(self._order(count))
+
+    def digest(self, count: int) -> str:
+        """Digest what `first` returns."""
+        return self.samples.digest(self._order(count))
+
+    def _order(self, count: int) -> Indices:
+        return np.random.default_rng(self.seed).permutation(len(self.samples))[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """Samples that are made where there are none."""
+
+    takes: Takes
+    seed: int
+    are_real: bool = False
+
+    def first(self, count: int) -> Inputs:
+        """Return so many."""
+        return made_up(self.takes.inputs, count, self.seed, self.takes.preprocessing)
+
+    def digest(self, count: int) -> str:
+        """Digest what `first` returns."""
+        taken = [[given.name, given.shape, given.below] for given in self.takes.inputs]
+        return repr(["made up", count, self.seed, taken, self.takes.preprocessing])
+
+
+@dataclass(frozen=True, slots=True)
+class OfTask:
+    """A part of a task, without its targets."""
+
+    samples: Samples
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.samples)
+
+    def inputs(self, indices: Indices) -> Inputs:
+        """Return an array for each input of the network."""
+        found, _ = self.samples.batch(indices)
+        return found if isinstance(found, tuple) else (found,)
+
+    def digest(self, indices: Indices) -> str:
+        """Digest what some samples hold."""
+        return self.samples.digest(indices)

@@ -1,0 +1,244 @@
+"""A run's network that is a module of torch."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils import _pytree
+
+from compress.artifact import archive, convert
+from compress.artifact.sources import open_source
+from compress.errors import DataError, SettingsError, UnsupportedLayerError
+from compress.export.onnx import export
+from compress.passes.context import OnStep
+from compress.passes.torch_network import TorchNetwork
+from compress.pipeline import published, weights
+from compress.pipeline.data import Data
+from compress.pipeline.sizes import Sizes
+from compress.pipeline.weights import Source
+from compress.pipeline.working import Arrays, Progress, Step
+from compress.recipe import Recipe
+from compress.references.subject import Subject, Torch
+from compress.tasks import Metric, Samples
+from compress.tasks.metric import Figures
+from compress.training import checkpoint as checkpoints
+from compress.training import evaluate
+from compress.training.data import Batches
+from compress.training.fit import fit
+from compress.training.settings import TrainSettings
+
+
+@dataclass(slots=True)
+class TorchWorking:
+    """A module, and what decides the file beside its weights."""
+
+    model: nn.Module
+    subject: Subject
+    recipe: Recipe
+    data: Data | None
+    device: torch.device
+    _sizes: Sizes | None = field(default=None, init=False)
+
+    @classmethod
+    def build(cls, subject: Subject, recipe: Recipe, data: Data | None) -> TorchWorking:
+        """Build a network whose random weights follow from the seed alone."""
+        assert isinstance(subject.source, Torch)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            model = subject.source.build(data.task if data is not None else None)
+        return cls(model, subject, recipe, data, _device(recipe.device))
+
+    @property
+    def network(self) -> TorchNetwork:
+        """The network as passes see it."""
+        return TorchNetwork(self.model, next(iter(self.model.parameters())).device)
+
+    @property
+    def params(self) -> int:
+        """Parameters, each once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all that it holds, each once."""
+        state = self.model.state_dict().values()
+        return sum(held.nbytes for held in {held.data_ptr(): held for held in state}.values())
+
+    def load(self, source: Source) -> None:
+        """Load the weights that a run begins with; trained ones are no matter of this."""
+        network = self.subject.source
+        assert isinstance(network, Torch)
+        match source:
+            case "random" | "given" | "trained":
+                pass
+            case "pretrained":
+                if network.load_pretrained is None:
+                    raise SettingsError(
+                        f"{self.subject.name} has no published weights; use --weights random|FILE"
+                    )
+                with redirect_stdout(io.StringIO()):  # torchvision prints where it downloads from
+                    network.load_pretrained(self.model)
+            case Path(suffix=".net") as path:
+                published.load_net(path, self.model, self.subject.name)
+            case path:
+                weights.load_file(path, self.model)
+
+    def digest(self) -> str:
+        """Digest weights and layers, and what the network makes of examples.
+
+        The last tells apart what only the code of a forward pass does.
+        """
+        digest = hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", repr(self.model)).encode())
+        held = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
+        for name, tensor in held.items():
+            plain = tensor.detach().contiguous().view(-1).view(torch.uint8)
+            digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digest.update(plain.numpy().data)
+        return digest.hexdigest()
+
+    def machine(self) -> list[Any]:
+        """Return what decides in which order floats are summed."""
+        processes = os.environ.get("WORLD_SIZE", "1")  # of torchrun
+        if self.device.type == "cuda":
+            return [processes, torch.cuda.get_device_name(self.device)]
+        return [processes, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]
+
+    def state(self) -> bytes:
+        """Return parameters, buffers and constraints."""
+        return safetensors.torch.save(checkpoints.snapshot(self.model))
+
+    def restore(self, state: bytes) -> None:
+        """Take over what `state` returned."""
+        try:
+            checkpoints.restore(self.model, safetensors.torch.load(state))
+        except safetensors.SafetensorError as error:
+            raise DataError(f"the stored weights cannot be read: {error}") from error
+
+    @torch.inference_mode()
+    def run(self, inputs: Arrays) -> list[NDArray[Any]]:
+        """Return all tensors of what the network returns, in the order of the file's outputs."""
+        returned = self.model.eval().cpu()(*map(torch.from_numpy, inputs))
+        leaves = _pytree.tree_leaves(returned)
+        found = [leaf.numpy() for leaf in leaves if isinstance(leaf, Tensor)]
+        if not found:
+            raise UnsupportedLayerError(f"{type(self.model).__name__} returns no tensor")
+        return found
+
+    def figures(self, metric: Metric, samples: Samples, progress: Progress) -> Figures:
+        """Return a metric's figures of samples, a row each."""
+        batches = Batches(samples)
+        order = evaluate.order_of(batches)
+        model = self.model.to(self.device)
+        return evaluate.figures(model, metric, batches, order, self.device, progress)
+
+    def fit(
+        self, settings: TrainSettings, *, checkpoint: Path, on_step: OnStep | None, progress: Step
+    ) -> None:
+        """Train in place on the task's training part."""
+        assert self.data is not None
+        assert self.data.train is not None
+        fit(
+            self.model,
+            settings,
+            task=self.data.task,
+            train=self.data.train,
+            validation=self.data.validation,
+            seed=self.recipe.seed,
+            device=self.device,
+            checkpoint=checkpoint,
+            on_step=on_step,
+            progress=progress,
+        )
+
+    def export(self, path: Path, inputs: Arrays) -> None:
+        """Write the network as ONNX; what the device has to know is in its graph."""
+        model = self.model.cpu()
+        count = len(self.run(inputs))
+        fixed: Mapping[str, Literal[False]] = {}
+        if self.subject.batch is not None:
+            fixed = {"dynamic_batch": False}
+        export(
+            model,
+            [torch.from_numpy(array) for array in inputs],
+            path,
+            replace(self.recipe.onnx, **fixed),
+            input_names=[given.name for given in self.subject.inputs],
+            output_names=_output_names(count),
+            facts={
+                "model": self.subject.name,
+                **(self.data.facts if self.data is not None else {}),
+            },
+        )
+
+    def pack(self, plain: Path, packed: Path) -> None:
+        """Code an ONNX file that `export` wrote."""
+        convert.pack(
+            plain,
+            packed,
+            {"model": self.subject.name},
+            coder=self.recipe.coder,
+            attached=self.subject.attached(),
+            force=True,  # the run's folder was looked through before it began
+        )
+
+    def file_bytes(self, inputs: Arrays) -> int:
+        """Return the size of the file that the network would make as it is."""
+        held = self._held()
+        found = self._sizes.of(held) if self._sizes is not None else None
+        if found is None:  # the first time, or where a change is not found in what was exported
+            self.forget_sizes()
+            self._sizes = Sizes(lambda path: self.export(path, inputs), held, self._packed)
+            found = self._sizes.of(held)
+        assert found is not None
+        return found
+
+    def forget_sizes(self) -> None:
+        """Remove what `file_bytes` keeps from one call to the next."""
+        if self._sizes is not None:
+            self._sizes.close()
+        self._sizes = None
+
+    def _packed(self, plain: Path, packed: Path) -> None:
+        """Code a file without proving that it comes back: its size is all that is asked."""
+        opened = open_source(plain)
+        archive.write(
+            packed,
+            opened.model,
+            {"model": self.subject.name, **convert.describe(opened.model)},
+            coder=self.recipe.coder,
+            attached=self.subject.attached(),
+            source=opened,
+        )
+
+    def _held(self) -> dict[str, NDArray[Any]]:
+        return {
+            name: tensor.detach().cpu().numpy()
+            for name, tensor in self.model.state_dict().items()
+            if tensor.dtype in (torch.float16, torch.float32, torch.float64)
+        }
+
+
+def _device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device cuda is not available here; use --device cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _output_names(count: int) -> list[str]:
+    """Name a network's outputs: output, or output_0, output_1 and so on."""
+    return ["output"] if count == 1 else [f"output_{place}" for place in range(count)]
