@@ -11,7 +11,7 @@ In a training loop of one's own, see `compress.own_loop`: `prune`, `share`, `con
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,14 @@ from compress.errors import CompressError
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
     from compress import runtime, tasks
     from compress.own_loop import constraints, prune, save, share
     from compress.recipe import Recipe
     from compress.report.data import Report
+    from compress.tasks import Task
 
 __version__ = "0.1.0"
 
@@ -57,27 +61,42 @@ def run(
     recipe: Recipe | Mapping[str, Any],
     out: Path | str | None = None,
     *,
+    model: nn.Module | None = None,
+    examples: Sequence[Tensor] = (),
+    task: Task | None = None,
+    calibration: Sequence[NDArray[Any]] | None = None,
     resume: bool = False,
     force: bool = False,
 ) -> Report:
-    """Take a named network to a compressed file, as `compress run` does.
+    """Take a network to a compressed file, as `compress run` does.
 
     Args:
         recipe: the settings; a mapping takes the values that the command line takes.
         out: folder of the results, by default runs/NAME.
+        model: a network in place of one that the recipe names; it stays as it is.
+        examples: of the model's inputs, batch first.
+        task: data, loss and metric in place of those that the recipe names.
+        calibration: samples without labels, an array for each input with a row for each sample.
         resume: go on with a run that was ended early, or read the report of one that is done.
         force: begin anew over an earlier run, whose files are replaced.
 
     Raises:
         CompressError: what went wrong, in one line.
     """
-    from compress import recipe as recipes
-    from compress.cli import names
+    from compress.pipeline.named import folder_of, given
     from compress.pipeline.run import run as run_stages
+    from compress.tasks.calibration import of_arrays
 
-    chosen = recipe if isinstance(recipe, recipes.Recipe) else recipes.from_mapping(recipe)
-    folder = Path("runs") / chosen.model if out is None else Path(out)
-    return run_stages(chosen, names.subject(chosen), folder, resume=resume, force=force)
+    chosen, subject, data = given(recipe, model, examples, task)
+    return run_stages(
+        chosen,
+        subject,
+        folder_of(subject, out),
+        task=data,
+        calibration=None if calibration is None else of_arrays(calibration, subject.takes),
+        resume=resume,
+        force=force,
+    )
 
 
 def pack(source: Path | str, target: Path | str, *, force: bool = False) -> None:

@@ -60,7 +60,7 @@ def arrays(root: Path, part: str) -> tuple[NDArray[np.float32], NDArray[np.int64
     folders = sorted((root / "cifar10-images" / part).iterdir())
     paths = [(path, label) for label, folder in enumerate(folders) for path in folder.iterdir()]
     pixels = np.stack([np.asarray(Image.open(path)) for path, _ in sorted(paths)])
-    images = (pixels.astype(np.float32) / 255 - 0.47) / 0.25
+    images = ((pixels / 255 - 0.47) / 0.25).astype(np.float32)
     return images.transpose(0, 3, 1, 2).copy(), np.array([label for _, label in sorted(paths)])
 
 

@@ -105,9 +105,10 @@ def _epochs(
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, epochs * steps, pct_start=0.2)
     for epoch in range(epochs):
         model.train()
-        for chosen in torch.randperm(len(inputs)).split(_BATCH):
+        for chosen in torch.split(torch.randperm(len(inputs)), _BATCH):
             optimizer.zero_grad()
-            functional.cross_entropy(model(_changed(inputs[chosen])), labels[chosen]).backward()
+            loss = functional.cross_entropy(model(_changed(inputs[chosen])), labels[chosen])
+            torch.autograd.backward(loss)
             if keep is not None:
                 keep.collect_gradients(model)
             optimizer.step()

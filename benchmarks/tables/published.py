@@ -13,9 +13,8 @@ from pathlib import Path
 
 from benchmarks import results_file
 from compress.artifact.settings import Coder
-from compress.cli import names
 from compress.pipeline.published import import_net
-from compress.recipe import Recipe
+from compress.references import resolve
 
 NAME = "published"
 CODERS: tuple[Coder, ...] = ("huffman", "best")
@@ -23,7 +22,7 @@ CODERS: tuple[Coder, ...] = ("huffman", "best")
 
 def main() -> None:
     """Import the file with each coder and write the sizes."""
-    source, subject = Path(sys.argv[1]), names.subject(Recipe(model="squeezenet1_0"))
+    source, subject = Path(sys.argv[1]), resolve("squeezenet1_0")
     rows = []
     for coder in CODERS:
         with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from compress.pictures import open_image
-from compress.pipeline import dense, published
+from compress.pipeline import published, weights
 from compress.preprocess import Preprocessing
 from compress.tasks import Takes
 from compress.tasks.encoding import Encoder
@@ -115,7 +115,7 @@ def _resnet20(root: Path, trained: Path | None) -> Case:
     assert train is not None
     assert test is not None
     model = registry.get("resnet20").build(10)
-    dense.weights_file(trained, model)
+    weights.load_file(trained, model)
     preprocessing = task.default_preprocessing((3, 32, 32))
     chosen = np.random.default_rng(0).permutation(len(train))[:_SEEN]
     values = torch.from_numpy(preprocessing(test.images(np.arange(len(test)))))

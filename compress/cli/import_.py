@@ -29,9 +29,9 @@ def command(
     """Read Song Han's published format into a compressed file, weights bit for bit."""
     from compress.artifact.convert import packed_beside
     from compress.pipeline.published import import_net
-    from compress.recipe import Recipe
+    from compress.references import resolve
 
-    subject = names.subject(Recipe(model=model))
+    subject = resolve(model)
     target = out or packed_beside(file)
     import_net(file, subject, target, coder=coder, force=force)
     tell_packed(target, file.stat().st_size, target.stat().st_size, as_json=as_json)

@@ -11,6 +11,7 @@ import typer
 
 from compress import __version__, limits
 from compress.cli import (
+    cache,
     doctor,
     flags,
     import_,
@@ -35,7 +36,7 @@ _TORCH = ("torch", "torchvision", "accelerate", "onnxscript", "sklearn")
 
 # Commands that load no native code, and the address space of a start of the others, with room to
 # compile a kernel; where there is more than the last, all of numpy's threads have room, too.
-_LIGHT = (zoo.command, sign.command, keygen.command)
+_LIGHT = (zoo.command, cache.command, sign.command, keygen.command)
 _START, _ROOMY = 480 << 20, 4 << 30
 
 app = typer.Typer(
@@ -75,8 +76,8 @@ def _require_room() -> None:
 
 
 for module in (
-    run, pack, unpack, inspect, verify, sign, keygen, evaluate, predict, import_, zoo, doctor,
-    warm,
+    run, pack, unpack, inspect, verify, sign, keygen, evaluate, predict, import_, zoo, cache,
+    doctor, warm,
 ):  # fmt: skip
     name = module.__name__.rpartition(".")[2].rstrip("_")
     made = app.command(name, cls=flags.Command, epilog=f"Example: {module.EXAMPLE}")

@@ -10,8 +10,6 @@ from compress_zoo.tasks import NAMES
 from compress import places
 
 if TYPE_CHECKING:
-    from compress.pipeline.subject import Subject
-    from compress.recipe import Recipe
     from compress.tasks import Task
 
 
@@ -37,28 +35,3 @@ def task(name: str, root: Path) -> Task:
     from compress_zoo.tasks import registry
 
     return registry.get(name, root)
-
-
-def subject(recipe: Recipe) -> Subject:
-    """Return the network and the data that a recipe names."""
-    from compress_zoo import registry
-
-    from compress.pipeline.subject import Subject
-
-    entry = registry.get(recipe.model)
-    root = data_root(recipe.data)
-    chosen = task(recipe.task, root) if recipe.task is not None else None
-    classes = len(chosen.classes) if chosen is not None else None
-    return Subject(
-        name=entry.name,
-        inputs=entry.inputs,
-        batch=entry.batch,
-        tolerance=entry.tolerance,
-        build=lambda: entry.build(classes),
-        load_pretrained=entry.load_pretrained,
-        is_pretrained=entry.is_pretrained and recipe.task in (None, "imagefolder"),
-        preprocessing=entry.preprocessing,
-        attached=entry.attached,
-        task=chosen,
-        root=root,
-    )

@@ -1,7 +1,8 @@
-"""`compress run`: a named network to a file that ships."""
+"""`compress run`: a network to a file that ships."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import shlex
 import sys
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from compress import recipe as recipes
+from compress import settings
 from compress.cli import names, signals
 from compress.cli.output import Json, fail, show
 from compress.cli.progress import Progress
 from compress.errors import require
+from compress.passes import table
 from compress.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -25,33 +28,42 @@ if TYPE_CHECKING:
 
 EXAMPLE = "compress run --model resnet50 --prune 0.9 --quantize 5bit"
 
-_HELP = recipes.documented(recipes.Recipe)
+_HELP = settings.documented(recipes.Recipe)
 
 
 def _option(
-    name: str,
-    show: str,
-    flag: str | None = None,
-    completion: Callable[[str], list[str]] | None = None,
+    name: str, show: str, help: str, completion: Callable[[str], list[str]] | None = None
 ) -> Any:  # noqa: ANN401  (what typer takes)
-    text = _HELP[name][:1].upper() + _HELP[name][1:] + "."
+    text = f"{help[:1].upper()}{help[1:].removesuffix('.')}."
     return typer.Option(
-        f"--{flag or name}", metavar=show, help=text, show_default=False, autocompletion=completion
-    )
+        f"--{name.replace('_', '-')}", metavar=show, help=text, show_default=False,
+        autocompletion=completion,
+    )  # fmt: skip
+
+
+def _of_run(name: str, show: str, completion: Callable[[str], list[str]] | None = None) -> Any:  # noqa: ANN401  (what typer takes)
+    return _option(name, show, _HELP[name], completion)
+
+
+def _of_passes() -> dict[str, Any]:
+    """Return an option for each pass."""
+    return {
+        row.name: _option(row.name, row.metavar, inspect.getdoc(row.settings) or "")
+        for row in table.PASSES
+    }
 
 
 def command(
-    model: Annotated[str | None, _option("model", "NAME", completion=names.models)] = None,
-    weights: Annotated[str | None, _option("weights", "pretrained|random|trained|FILE")] = None,
-    task: Annotated[str | None, _option("task", "NAME", completion=names.tasks)] = None,
-    data: Annotated[str | None, _option("data", "DIR")] = None,
-    prune: Annotated[str | None, _option("prune", "S|KIND=S,…")] = None,
-    quantize: Annotated[str | None, _option("quantize", "N|KIND=N,…")] = None,
-    target_bytes: Annotated[str | None, _option("budget", "N|NMB|NMiB", "target-bytes")] = None,
-    coder: Annotated[str | None, _option("coder", "huffman|best")] = None,
-    epochs: Annotated[int | None, _option("epochs", "N")] = None,
-    seed: Annotated[int | None, _option("seed", "N")] = None,
-    device: Annotated[str | None, _option("device", "auto|cpu|cuda")] = None,
+    model: Annotated[str | None, _of_run("model", "REF", names.models)] = None,
+    weights: Annotated[str | None, _of_run("weights", "pretrained|random|trained|FILE")] = None,
+    input: Annotated[str | None, _of_run("input", "CxHxW")] = None,
+    task: Annotated[str | None, _of_run("task", "NAME|FILE.py:NAME", names.tasks)] = None,
+    data: Annotated[str | None, _of_run("data", "DIR")] = None,
+    calibration: Annotated[str | None, _of_run("calibration", "DIR|FILE")] = None,
+    coder: Annotated[str | None, _of_run("coder", "huffman|best")] = None,
+    epochs: Annotated[int | None, _of_run("epochs", "N")] = None,
+    seed: Annotated[int | None, _of_run("seed", "N")] = None,
+    device: Annotated[str | None, _of_run("device", "auto|cpu|cuda")] = None,
     recipe: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Settings in YAML; options given beside it win."),
@@ -72,31 +84,25 @@ def command(
         typer.Option(
             metavar="POINTS",
             min=0,
-            help="Exit with 1 if more points of accuracy are lost; files are written all the same.",
+            help="Exit with 1 if more points of the metric are lost; files are written all the "
+            "same. With --quantize auto, what it may lose.",
             show_default=False,
         ),
     ] = None,
     as_json: Json = False,
+    **passes: str | None,
 ) -> None:
-    """Take a named network to a compressed file, measured step by step."""
-    given = {
-        "model": model, "weights": weights, "task": task, "data": data, "prune": prune,
-        "quantize": quantize, "budget": target_bytes, "coder": coder, "epochs": epochs,
-        "seed": seed, "device": device,
+    """Take a network to a compressed file, measured step by step."""
+    own = {
+        "model": model, "weights": weights, "input": input, "task": task, "data": data,
+        "calibration": calibration, "coder": coder, "epochs": epochs, "seed": seed,
+        "device": device,
     }  # fmt: skip
-    chosen = _recipe(recipe, {key: value for key, value in given.items() if value is not None})
-    folder = out or Path("runs") / chosen.model
+    given = {key: value for key, value in {**own, **passes}.items() if value is not None}
     if max_drop is not None:
         require(math.isfinite(max_drop), "max-drop", "a number of points", max_drop)
-        require(chosen.task is not None, "max-drop", "given with --task to measure on", max_drop)
-    with _ending_well(folder):
-        subject = names.subject(chosen)
-        from compress.pipeline.run import run
-
-        progress = Progress()
-        report = run(chosen, subject, folder, resume=resume, force=force, notify=progress)
-    if not progress.has_begun:
-        typer.echo(f"the run in {folder} is done already: this is what it gave", err=True)
+    chosen = _recipe(recipe, given, max_drop)
+    report, folder = _carried_out(chosen, out, resume=resume, force=force)
     if as_json:
         typer.echo(report.to_json(), nl=False)
     else:
@@ -104,6 +110,25 @@ def command(
     lost = verdict(report).drop_points
     if max_drop is not None and lost is not None and lost > max_drop:
         fail(f"lost {lost:.4g} points, more than --max-drop {max_drop:g}")
+
+
+def _carried_out(
+    chosen: Recipe, out: Path | None, *, resume: bool, force: bool
+) -> tuple[Report, Path]:
+    from compress.pipeline.named import folder_of, named
+
+    subject, task = named(chosen)
+    folder = folder_of(subject, out)
+    progress = Progress()
+    with _ending_well(folder):
+        from compress.pipeline.run import run
+
+        report = run(
+            chosen, subject, folder, task=task, resume=resume, force=force, notify=progress
+        )
+    if not progress.has_begun:
+        typer.echo(f"the run in {folder} is done already: this is what it gave", err=True)
+    return report, folder
 
 
 def _print(report: Report, folder: Path) -> None:
@@ -115,18 +140,25 @@ def _print(report: Report, folder: Path) -> None:
     typer.echo(f"report  {page if page.exists() else folder / 'report.json'}")
 
 
-def _recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
+def _recipe(file: Path | None, given: Mapping[str, Any], max_drop: float | None) -> Recipe:
     data: dict[str, Any] = recipes.to_mapping(recipes.read(file)) if file is not None else {}
+    shorts = {row.name: row.short for row in table.PASSES}
     for key, value in given.items():
         section = data.get(key)
         # A new number leaves the section's other settings as the recipe has them.
-        data[key] = {**section, _NUMBER[key]: value} if isinstance(section, dict) else value
+        data[key] = {**section, shorts[key]: value} if isinstance(section, dict) else value
     if "model" not in data:
-        raise typer.BadParameter("give --model NAME, or --recipe FILE with a model in it")
-    return recipes.from_mapping(data)
-
-
-_NUMBER = {"prune": "sparsity", "quantize": "bits", "budget": "target_bytes"}
+        raise typer.BadParameter("give --model REF, or --recipe FILE with a model in it")
+    chosen = recipes.from_mapping(data)
+    if max_drop is None:
+        return chosen
+    bounded = [row.name for row in chosen.rows if hasattr(chosen.passes[row.name], "max_drop")]
+    is_told = chosen.task is not None or bool(bounded)
+    require(is_told, "max-drop", "given with --task to measure on", max_drop)
+    mapping = recipes.to_mapping(chosen)
+    for name in bounded:
+        mapping[name] = {**mapping[name], "max_drop": max_drop}
+    return recipes.from_mapping(mapping)
 
 
 @contextmanager
@@ -140,3 +172,24 @@ def _ending_well(folder: Path) -> Iterator[None]:
         if not (folder / ".work").is_dir():
             fail("interrupted; nothing was begun", signals.code())
         fail(f"interrupted; what is done is kept in {folder}, go on with: {again}", signals.code())
+
+
+def _with_passes(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of all passes, behind those of the run's data."""
+    signature = inspect.signature(function, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    passes = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, o]
+        )
+        for name, o in _of_passes().items()
+    ]
+    place = [p.name for p in own].index("coder")
+    plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    made = signature.replace(parameters=[*plain[:place], *passes, *plain[place:]])
+    function.__signature__ = made  # type: ignore[attr-defined]  # what inspect reads first
+    function.__annotations__ = {p.name: p.annotation for p in made.parameters.values()}
+    return function
+
+
+command = _with_passes(command)

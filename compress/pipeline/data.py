@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,11 +15,10 @@ from compress.references.subject import Subject
 from compress.tasks import Samples, Takes, Task
 from compress.tasks.calibration import Calibration
 from compress.tasks.made_up import made_up
+from compress.tasks.task import Indices
 
-Indices = NDArray[np.int64]
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """A task that suits the network, with its parts."""
 
@@ -33,12 +31,6 @@ class Data:
     def facts(self) -> dict[str, Any]:
         """Return what a compressed file tells of the data."""
         return {**self.task.facts, "task": self.task.name}
-
-    @cached_property
-    def digests(self) -> dict[str, str | None]:
-        """Return the digests of what decides figures, and of what training sees."""
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: part and part.digest() for name, part in parts.items()}
 
     def decides(self, *parts: str) -> list[Any]:
         """Return what decides the figures of some parts, as JSON's types."""
@@ -108,7 +100,7 @@ class Drawn:
         """Digest what `first` returns."""
         return self.samples.digest(self._order(count))
 
-    def _order(self, count: int) -> Indices:
+    def _order(self, count: int) -> NDArray[np.int64]:
         return np.random.default_rng(self.seed).permutation(len(self.samples))[:count]
 
 

@@ -45,7 +45,9 @@ def open_run(
     takes = parts.takes_of(subject, preprocessing)
     seed = recipe.seed
     if calibration is None and recipe.calibration is not None:
-        calibration = calibrations.load(Path(recipe.calibration), takes, data and data.task)
+        calibration = calibrations.load(
+            Path(recipe.calibration), takes, data.task if data is not None else None
+        )
     sampler: Sampler
     if calibration is not None:
         sampler, told = Drawn(calibration, seed), recipe.calibration or "calibration"

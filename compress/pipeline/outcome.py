@@ -15,8 +15,9 @@ from compress import recipe as recipes
 from compress.artifact.archive import Archive
 from compress.errors import MissingExtraError
 from compress.measure import size
-from compress.pipeline.subject import Data, Subject
+from compress.pipeline.data import Data
 from compress.recipe import Recipe
+from compress.references.subject import Subject
 from compress.report import page
 from compress.report.data import (
     Accuracy,
@@ -59,7 +60,7 @@ def report(
     """
     return Report(
         model=subject.name,
-        task=recipe.task,
+        task=data.task.name if data is not None else None,
         seed=recipe.seed,
         recipe=recipes.to_mapping(recipe),
         versions=versions(),
@@ -104,8 +105,11 @@ def _accuracy(data: Data | None, facts: Mapping[str, Facts]) -> Accuracy:
     if data is None:
         reason = "no task was given: name one with --task, or measure the file with compress eval"
         return Accuracy(metric="accuracy", dense=None, compressed=None, reason=reason)
+    metric = data.task.metric
     return Accuracy(
-        metric=data.task.metric,
+        metric=metric.name,
+        is_fraction=metric.is_fraction,
+        higher_is_better=metric.higher_is_better,
         dense=facts["dense"]["accuracy"]["test"],
         compressed=facts["check"]["accuracy"]["test"],
         part="test",
@@ -121,10 +125,11 @@ def _accuracy(data: Data | None, facts: Mapping[str, Facts]) -> Accuracy:
 def _layers(file: Archive, facts: Mapping[str, Facts]) -> tuple[Layer, ...]:
     kinds: Mapping[str, str] = facts["export"]["kinds"]
     reasons: dict[str, str] = dict(facts["export"]["unchanged"])
-    for stage in ("prune", "share"):
-        for name, reason in facts.get(stage, {}).get("skipped", {}).items():
+    notes: dict[str, str] = {}
+    for stage in facts.values():
+        for name, reason in stage.get("skipped", {}).items():
             reasons.setdefault(name, reason)
-    uncompensated = facts.get("share", {}).get("uncompensated", ())
+        notes |= stage.get("layer_notes", {})
     return tuple(
         Layer(
             name=tensor.name,
@@ -135,7 +140,7 @@ def _layers(file: Archive, facts: Mapping[str, Facts]) -> tuple[Layer, ...]:
             distinct=tensor.distinct,
             bytes=tensor.n_bytes,
             skipped=reasons.get(tensor.name),
-            note="errors do not cancel" if tensor.name in uncompensated else None,
+            note=notes.get(tensor.name),
         )
         for tensor in size.tensor_sizes(file)
     )

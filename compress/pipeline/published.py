@@ -5,20 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from compress import files
 from compress.artifact import container, convert, published
 from compress.artifact.settings import Coder
 from compress.errors import DataError, FormatError, UnsupportedLayerError
-from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
-from compress.passes.weights import weights_of
-from compress.pipeline.subject import Subject
+from compress.references.subject import Subject, Torch
+
+if TYPE_CHECKING:
+    from torch import nn
+
 
 # Caffe's input: BGR from 0 to 255 less the mean of ImageNet. The channels of the first layer are
 # turned round instead, so that the file takes RGB.
@@ -52,7 +52,13 @@ def import_net(
     """
     over = files.anything if force else container.is_packed
     files.guard(target, sources=(source,), over=over)  # before the network is built
-    model = subject.build()
+    if not isinstance(subject.source, Torch):
+        raise DataError(f"{subject.name} is a file already; name a network")
+    import torch
+
+    from compress.export.onnx import export
+
+    model = subject.source.build(None)
     load_net(source, model, subject.name)
     size: Any = PREPROCESSING["crop"]
     with tempfile.TemporaryDirectory() as folder:
@@ -74,6 +80,10 @@ def load_net(source: Path, model: nn.Module, name: str) -> None:
         DataError: when the file cannot be read or is not of this network.
         UnsupportedLayerError: when the network has weights that the format does not know.
     """
+    import torch
+
+    from compress.passes.weights import weights_of
+
     as_published(model, name)
     weights = weights_of(model)[0]
     if any(weight.kind not in ("conv", "fc") for weight in weights):
@@ -103,6 +113,5 @@ def load_net(source: Path, model: nn.Module, name: str) -> None:
 def as_published(model: nn.Module, name: str) -> None:
     """Change a network to the one that was published under its name."""
     if name == "squeezenet1_0":  # Caffe's last convolution, 1x1, pads its input by 1
-        last = model.get_submodule("classifier.1")
-        assert isinstance(last, nn.Conv2d)
+        last: Any = model.get_submodule("classifier.1")
         last.padding = (1, 1)

@@ -27,7 +27,7 @@ from compress.passes.context import Context, OnStep, Passed
 from compress.passes.table import Pass
 from compress.pipeline import examples, opening, outcome, used
 from compress.pipeline.cache import Cache, Entry, key_of
-from compress.pipeline.data import Data, Sampler
+from compress.pipeline.data import Data
 from compress.pipeline.folder import Begun, Folder
 from compress.pipeline.notify import Notify, Silent, told
 from compress.pipeline.opening import Opened
@@ -107,6 +107,7 @@ class _Run:
     behind: Entry | None = None  #: what the network has not taken over yet
     dense: Figures | None = None  #: the metric's figures of the dense network, on validation
     inputs: list[Any] = field(default_factory=list)  #: examples
+    built: str = ""  #: digest of the network before it is trained
 
     def close(self) -> None:
         """Remove what was only for the way."""
@@ -155,38 +156,54 @@ class _Run:
         self.inputs = examples.inputs_of(self.subject, data, self.recipe.seed)
         if data is not None:
             examples.require_scores(working.run(self.inputs), self.subject, data)
-        if self.opened.source == "trained":
-            self._train_dense()
         self._tell_expected()
-        seen = data.decides("validation", "test") if data is not None else None
-        self.key = key_of(_VERSION, "dense", working.digest(), seen, self._common())
-        entry = self.cache.find(self.key)
+        self.built = working.digest()
+        is_there = self.opened.source != "trained" or self._restored_dense()
+        entry = self._found_dense() if is_there else None
         if entry is None:
             with self.notify.stage("dense"), self.folder.work.stage("dense") as record:
+                if not is_there:
+                    self._train_dense()
                 record |= {"params": working.params, "bytes": working.n_bytes}
                 record["histograms"] = self._histograms()
                 if data is not None:
                     figures = self._figures("validation")
                     record["figures"] = None if figures is None else figures.tolist()
                     record["accuracy"] = self._told(validation=figures, test=self._figures("test"))
+            self._found_dense()
             entry = self.cache.keep(self.key, record, None)
         figures = entry.record.get("figures")
         self.dense = None if figures is None else np.array(figures, np.float64)
         return entry.record
 
+    def _found_dense(self) -> Entry | None:
+        """Return what is known of the dense network, by what it is now."""
+        seen = self.data.decides("validation", "test") if self.data is not None else None
+        self.key = key_of(_VERSION, "dense", self.opened.working.digest(), seen, self._common())
+        return self.cache.find(self.key)
+
+    def _restored_dense(self) -> bool:
+        """Take over the dense network that an earlier run trained; tell whether there is one."""
+        entry = self.cache.find(self._dense_key())
+        if entry is None:
+            return False
+        self.opened.working.restore(entry.state() or b"")
+        return True
+
     def _train_dense(self) -> None:
         """Train the dense network, once for all runs that ask for the same."""
-        working, data = self.opened.working, self.data
-        assert data is not None
-        settings = used.dense_training(self.recipe, data, self.subject.name)
-        decides = [working.digest(), asdict(settings), data.decides("train", "validation")]
-        key = key_of(_VERSION, "trained", decides, self._common())
-        entry = self.cache.find(key)
-        if entry is not None:
-            working.restore(entry.state() or b"")
-            return
+        assert self.data is not None
+        settings = used.dense_training(self.recipe, self.data, self.subject.name)
+        key = self._dense_key()
         self._fit("dense", key, settings, None)
-        self.cache.keep(key, {}, working.state())
+        self.cache.keep(key, {}, self.opened.working.state())
+
+    def _dense_key(self) -> str:
+        """Return the key of what training makes of the network as it was built."""
+        assert self.data is not None
+        settings = used.dense_training(self.recipe, self.data, self.subject.name)
+        decides = [asdict(settings), self.data.decides("train", "validation")]
+        return key_of(_VERSION, "trained", self.built, decides, self._common())
 
     def _pass(self, row: Pass) -> Mapping[str, Any]:
         """Run a pass and measure it, unless what it leaves is kept already."""
@@ -245,9 +262,7 @@ class _Run:
             note=self.notify.note,
         )
 
-    def _fit(
-        self, stage: str, key: str, settings: TrainSettings, on_step: OnStep | None
-    ) -> None:
+    def _fit(self, stage: str, key: str, settings: TrainSettings, on_step: OnStep | None) -> None:
         assert self.data is not None
         assert self.data.train is not None
         checkpoint = self.cache.checkpoint(key)

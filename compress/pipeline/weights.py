@@ -1,12 +1,10 @@
-"""Where the weights that a run begins with come from: published, random, trained here, or a file."""
+"""Where the weights of a run come from: published, random, trained here, given, or a file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-import safetensors
 
 from compress.errors import DataError, SettingsError
 from compress.pipeline import published

@@ -27,7 +27,6 @@ FILE = "file"  # the step that names the file on disk where no stage has its siz
 _CHUNK = 1 << 20  # values looked at together: 4 MiB, so that a large layer is never copied whole
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Magnitude = Annotated[float, msgspec.Meta(ge=0)]
 Part = Literal["train", "validation", "test"]
 
@@ -62,10 +61,10 @@ class StepAccuracy:
 
     stage: str  #: name of the step
     part: Part  #: part of the data
-    value: Fraction  #: the metric, in [0, 1]
+    value: float  #: the metric
 
     def __post_init__(self) -> None:
-        _check(0 <= self.value <= 1, "value", "in [0, 1]", self.value)
+        _check(math.isfinite(self.value), "value", "finite", self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +72,18 @@ class Accuracy:
     """The metric before and after, or the reason why there is none."""
 
     metric: str  #: name of the metric
-    dense: Fraction | None  #: of the dense network, in [0, 1]
-    compressed: Fraction | None  #: of the file that ships, in [0, 1]
+    dense: float | None  #: of the dense network
+    compressed: float | None  #: of the file that ships
     reason: str | None = None  #: why one of the two is missing; None where both are there
     part: Part | None = None  #: part of the data that gave the two figures
     n: Count | None = None  #: samples in that part
     steps: tuple[StepAccuracy, ...] = ()  #: in the order of the run
+    is_fraction: bool = True  #: told in percent
+    higher_is_better: bool = True
 
     def __post_init__(self) -> None:
         for name, value in ((DENSE, self.dense), ("compressed", self.compressed)):
-            _check(value is None or 0 <= value <= 1, name, "in [0, 1]", value)
+            _check(value is None or math.isfinite(value), name, "finite", value)
         known = self.dense is not None and self.compressed is not None
         _check(known is (self.reason is None), "reason", "given where a figure is not", self.reason)
 

@@ -81,7 +81,7 @@ def render(report: Report) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for word in (wording.size, wording.factor, wording.percent, wording.duration, wording.plain):
+    for word in (wording.size, wording.factor, wording.figure, wording.duration, wording.plain):
         environment.filters[word.__name__] = word
     rows = steps(report)
     measured = any(step.accuracy for step in rows)
@@ -90,7 +90,8 @@ def render(report: Report) -> str:
     template = files("compress.report").joinpath("page.html.j2").read_text("utf-8")
     return environment.from_string(template).render(
         report=report,
-        points=wording.points,
+        change=wording.change,
+        is_fraction=report.accuracy.is_fraction,
         verdict=verdict(report),
         steps=rows,
         parts=parts(report),

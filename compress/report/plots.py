@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
+from compress.report import wording
 from compress.report.data import DENSE, Histogram, LayerHistograms, Part, Report
 from compress.report.steps import Step, parts, steps
-from compress.report.wording import percent, plain
+from compress.report.wording import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,19 +55,27 @@ def accuracy(report: Report) -> str:
     rows = [step for step in steps(report) if step.accuracy]
     values = [value for step in rows for value in step.accuracy.values()]
     low, high = min(values), max(values)
-    spread = max(high - low, 0.002)  # less than two tenths of a point is no slope to show
+    is_fraction = report.accuracy.is_fraction
+    # Less than two tenths of a point is no slope to show.
+    spread = max(high - low, 0.002 if is_fraction else 1e-3 * max(abs(high), abs(low), 1e-9))
+
+    def tell(value: float) -> str:
+        return wording.figure(value, is_fraction)
+
     with _canvas(400, _ROW * len(rows) + 36, (126, 28, 266, _ROW * len(rows))) as (figure, axes):
         # Right of the highest value is room for its figure.
         axes.set_xlim(low - 0.12 * spread, high + 0.45 * spread)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         shown = parts(report)
         for index, part in enumerate(shown):
-            _series(axes, part, rows, 0.4 * (index - (len(shown) - 1) / 2))
+            _series(axes, part, rows, 0.4 * (index - (len(shown) - 1) / 2), tell)
         axes.set_yticks(range(len(rows)), [_short(step.name) for step in rows])
         axes.locator_params(axis="x", nbins=4)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+        axes.xaxis.set_major_formatter(
+            lambda value, _: f"{100 * value:.4g}%" if is_fraction else f"{value:.4g}"
+        )
         axes.grid(visible=True, axis="x")
-        told = "; ".join(f"{step.name}: {_figures(step)}" for step in rows)
+        told = "; ".join(f"{step.name}: {_figures(step, tell)}" for step in rows)
         return _svg(figure, "accuracy", f"{report.accuracy.metric} after each step", told)
 
 
@@ -128,7 +137,9 @@ def _canvas(
         yield figure, axes
 
 
-def _series(axes: Axes, part: Part, rows: Sequence[Step], shift: float) -> None:
+def _series(
+    axes: Axes, part: Part, rows: Sequence[Step], shift: float, tell: Callable[[float], str]
+) -> None:
     """One part's figures, joined by a thin line, `shift` rows off the middle."""
     colour, marker = _MARKERS[part]
     places = [(step.accuracy[part], y) for y, step in enumerate(rows) if part in step.accuracy]
@@ -138,7 +149,7 @@ def _series(axes: Axes, part: Part, rows: Sequence[Step], shift: float) -> None:
     axes.plot(xs, ys, color=colour, linewidth=1.2, alpha=0.45)
     axes.plot(xs, ys, marker, color=colour, markersize=6)
     for x, y in zip(xs, ys, strict=True):
-        axes.annotate(percent(x), (x, y), (8, 0), textcoords="offset points", va="center_baseline")
+        axes.annotate(tell(x), (x, y), (8, 0), textcoords="offset points", va="center_baseline")
 
 
 def _bars(axes: Axes, counted: Histogram, colour: str, base: float, top: Literal[-1, 1]) -> None:
@@ -181,8 +192,8 @@ def _ends(axes: Axes, low: float, high: float) -> None:
         )
 
 
-def _figures(step: Step) -> str:
-    return ", ".join(f"{percent(value)} ({part})" for part, value in step.accuracy.items())
+def _figures(step: Step, tell: Callable[[float], str]) -> str:
+    return ", ".join(f"{tell(value)} ({part})" for part, value in step.accuracy.items())
 
 
 def _told(pair: LayerHistograms) -> str:

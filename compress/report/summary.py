@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from compress.report.data import Report
 from compress.report.steps import Step, parts, steps
 from compress.report.verdict import Level, Verdict, again, verdict
-from compress.report.wording import duration, factor, percent, plain, points, size
+from compress.report.wording import change, duration, factor, figure, plain, size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,13 +37,17 @@ def table(report: Report, folder: Path = Path()) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    measured = parts(report)
+    measured, is_fraction = parts(report), report.accuracy.is_fraction
+
+    def told(value: float) -> str:
+        return figure(value, is_fraction)
+
     rows = Table(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
     rows.add_column("step", overflow="fold")  # the one that gives way where it is narrow
     for heading in ("size", "ratio", *measured, "time", "memory"):
         rows.add_column(heading, justify="right", no_wrap=True)
     for step in steps(report):
-        accuracy = (_known(percent, step.accuracy.get(part)) for part in measured)
+        accuracy = (_known(told, step.accuracy.get(part)) for part in measured)
         rows.add_row(Text(plain(step.name)), *_size(step), *accuracy, *_cost(step))
     judged = verdict(report)
     first, *others = ending(judged, folder)
@@ -65,10 +69,10 @@ def headline(report: Report) -> tuple[str, ...]:
         f"{factor(report.ratio)} smaller ({report.artifact_bytes:,} B on disk)"
     ]
     if found.dense is not None and found.compressed is not None:
-        change = points(found.dense, found.compressed)
+        moved = change(found.dense, found.compressed, found.is_fraction)
         place = f" on the {found.part} part" if found.part else ""
-        figures = f"{percent(found.dense)} -> {percent(found.compressed)}"
-        lines.append(f"{plain(found.metric)}{place}: {figures} ({change})")
+        before, after = (figure(v, found.is_fraction) for v in (found.dense, found.compressed))
+        lines.append(f"{plain(found.metric)}{place}: {before} -> {after} ({moved})")
     else:
         lines.append(f"{plain(found.metric)}: not measured, {plain(found.reason or '')}")
     counted = f"{size(report.paper_bytes)}, {factor(report.paper_ratio)}"

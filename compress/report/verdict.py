@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from compress.report.wording import points
+from compress.passes.table import PASSES
+from compress.report.wording import change
 
 if TYPE_CHECKING:
     from compress.report.data import Report
@@ -26,6 +27,8 @@ _ERRORS = 2.0  # standard errors: 19 of 20 differences by chance are smaller
 # bits MiniLM lost 0.3 points, SqueezeNet 15, EfficientNet-Lite0 32.
 _RUINS_ZEROS, _HARMS_ZEROS = 0.5, 0.3
 _RUINS_VALUES, _HARMS_VALUES = 16, 32
+# The same where errors were made to cancel on samples: at 5 bits nothing was lost.
+_RUINS_CANCELLED, _HARMS_CANCELLED = 4, 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +74,30 @@ def again(command: str, folder: Path) -> str:
 
 
 def _measured(report: Report, dense: float, compressed: float) -> Verdict:
-    n = report.accuracy.n
-    drop, chance = dense - compressed, noise(dense, compressed, n)
-    lost, change = round(100 * drop, 6), points(dense, compressed)
+    found, n = report.accuracy, report.accuracy.n
+    drop = dense - compressed if found.higher_is_better else compressed - dense
+    chance = noise(dense, compressed, n) if found.is_fraction else 0.0
+    if not found.is_fraction:  # its points are hundredths of what the dense network has
+        drop /= max(abs(dense), 1e-12)
+    lost, moved = round(100 * drop, 6), change(dense, compressed, found.is_fraction)
     counted = f" on {n:,} samples" if n else ""
     if drop <= chance or drop <= 0:
-        words = f"kept: {change}, chance alone gives {100 * chance:.1f}{counted}"
+        words = f"kept: {moved}, chance alone gives {100 * chance:.1f}{counted}"
+        if not found.is_fraction:
+            words = f"kept: {moved}{counted}"
         return Verdict(level="kept", drop_points=lost, words=words)
     advice, command = _instead(report)
     words = f"lost {lost:.4g} points, where chance alone gives {100 * chance:.1f}{counted}"
+    if not found.is_fraction:
+        words = f"lost {lost:.4g}% of the metric ({moved}){counted}"
     return Verdict(level="lost", drop_points=lost, words=words, advice=advice, command=command)
 
 
 def _instead(report: Report) -> tuple[str, str]:
     """Return what loses less than a run that lost."""
-    is_trained = "fine_tune" in report.used or "centroids" in report.used
     recipe = report.recipe
-    if is_trained:
-        epochs = max(_epochs(report, "fine_tune"), _epochs(report, "centroids"))
+    epochs = max((_epochs(held) for held in report.used.values()), default=0)
+    if epochs:
         return "train for longer, prune less, or take more bits", _run("--epochs", 2 * epochs)
     if recipe.get("prune") is not None:
         return (
@@ -96,10 +105,11 @@ def _instead(report: Report) -> tuple[str, str]:
             "or prune less",
             _run("--prune", 0.3),
         )
-    if recipe.get("budget") is not None:
+    samples = "" if _has_samples(report) else ", or give samples: --calibration DIR"
+    if recipe.get("target_bytes") is not None:
         size = report.artifact_bytes
-        return "give it more bytes", _run("--target-bytes", size + size // 3)
-    return "take more bits, or share for a size: --target-bytes N", _run("--quantize", "8bit")
+        return f"give it more bytes{samples}", _run("--target-bytes", size + size // 3)
+    return f"take more bits{samples}", _run("--quantize", "8bit")
 
 
 def _unmeasured(report: Report) -> Verdict:
@@ -108,16 +118,18 @@ def _unmeasured(report: Report) -> Verdict:
     if weights == "random":
         words = "not measured: random weights, only the sizes say something"
         return Verdict(level="unmeasured", drop_points=None, words=words)
-    passes = ("prune", "quantize", "budget")
-    if all(report.recipe.get(name) is None for name in passes):
+    if all(report.recipe.get(row.name) is None for row in PASSES):
         words = f"not measured ({reason}), and no weight was changed"
         return Verdict(level="unmeasured", drop_points=None, words=words)
     zeros, values = _zeros(report), _values(report)
+    ruins, harms = _RUINS_VALUES, _HARMS_VALUES
+    if _has_samples(report):
+        ruins, harms = _RUINS_CANCELLED, _HARMS_CANCELLED
     done = " and ".join(
         text
         for text, is_so in (
             (f"{100 * zeros:.0f}% of the weights are zero", zeros > _HARMS_ZEROS),
-            (f"layers have {values} values or fewer", values <= _HARMS_VALUES),
+            (f"layers have {values} values or fewer", values <= harms),
         )
         if is_so
     )
@@ -125,7 +137,7 @@ def _unmeasured(report: Report) -> Verdict:
     if done:
         advice = "measure it; with a training part, the network is trained for what was done to it"
     command = _run("--task", "imagefolder", "--data", "DIR") if _takes_images(report) else None
-    if zeros > _RUINS_ZEROS or values <= _RUINS_VALUES:
+    if zeros > _RUINS_ZEROS or values <= ruins:
         words = f"not measured, and almost surely ruined: without training, {done}"
         return Verdict(
             level="ruined", drop_points=None, words=words, advice=advice, command=command
@@ -148,7 +160,7 @@ def _zeros(report: Report) -> float:
 
 def _values(report: Report) -> int:
     """Return how many values the layers have that hold half of the shared weights, or more."""
-    if report.recipe.get("quantize") is None and report.recipe.get("budget") is None:
+    if all(report.recipe.get(name) is None for name in ("quantize", "target_bytes")):
         return 1 << 16
     layers = sorted(
         (layer for layer in report.layers if layer.skipped is None),
@@ -170,9 +182,15 @@ def _takes_images(report: Report) -> bool:
             return False
 
 
-def _epochs(report: Report, section: str) -> int:
-    match report.used.get(section):
-        case {"epochs": int(epochs)}:
+def _has_samples(report: Report) -> bool:
+    """Return whether passes looked at samples of the data."""
+    return report.used.get("samples") not in (None, "made up")
+
+
+def _epochs(held: object) -> int:
+    """Return the epochs of a pass's training, as `used` tells its settings."""
+    match held:
+        case {"train": {"epochs": int(epochs)}}:
             return epochs
         case _:
             return 0

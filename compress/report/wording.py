@@ -46,12 +46,23 @@ def share(value: float) -> str:
     return f"{100 * value:.1f}%"
 
 
-def points(before: float, after: float) -> str:
-    """Return the change between two fractions in percentage points.
+def figure(value: float, is_fraction: bool = True) -> str:
+    """Return a metric: a fraction in percent, another as it is.
 
-    >>> points(0.9836, 0.9830)
-    '-0.06 points'
+    >>> figure(0.9836), figure(12.3456, is_fraction=False)
+    ('98.36%', '12.35')
     """
+    return percent(value) if is_fraction else f"{value:.4g}"
+
+
+def change(before: float, after: float, is_fraction: bool = True) -> str:
+    """Return the change of a metric: of a fraction in percentage points.
+
+    >>> change(0.9836, 0.9830), change(2.0, 2.5, is_fraction=False)
+    ('-0.06 points', '+0.5')
+    """
+    if not is_fraction:
+        return f"{after - before:+.4g}"
     return f"{round(100 * (after - before), 2) + 0.0:+.2f} points"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,6 +76,26 @@ def load(place: Path, takes: Takes, task: Task | None) -> Calibration:
             return _sentences(place, takes)
         case _:
             raise DataError(f"calibration must be {_FORMS}, got {place}")
+
+
+def of_arrays(arrays: Sequence[NDArray[Any]], takes: Takes) -> Calibration:
+    """Return samples that are held in memory.
+
+    Args:
+        arrays: one for each input of the network, in their order, a row for each sample.
+        takes: what the network takes.
+
+    Raises:
+        DataError: when the network cannot take them.
+    """
+    names = [given.name for given in takes.inputs]
+    if len(arrays) != len(names):
+        raise DataError(
+            f"calibration must be an array for each input of {takes.name} ({', '.join(names)}), "
+            f"got {len(arrays)}"
+        )
+    held = dict(zip(names, map(np.asarray, arrays), strict=True))
+    return _arrays(Path("calibration"), held, takes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

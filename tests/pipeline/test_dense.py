@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from compress.pipeline.subject import Data, Subject
 from compress_zoo.tasks.digits import Digits
 from compress_zoo.tasks.task import Arrays
 from torch import nn
 
 from compress.pipeline import dense
-from compress.pipeline.subject import Data, Subject
 from compress.preprocess import Preprocessing
 from compress.training.settings import TrainSettings
 

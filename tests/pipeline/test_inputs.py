@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from compress.pipeline.subject import Subject, load_data
 from compress_zoo.entry import Entry, Input, Transformers
 from compress_zoo.tasks.registry import get as task
 from torch import Tensor, nn
@@ -19,7 +20,6 @@ from torch import Tensor, nn
 from compress.errors import DataError, UnsupportedLayerError
 from compress.pipeline import examples
 from compress.pipeline.run import run
-from compress.pipeline.subject import Subject, load_data
 from compress.recipe import from_mapping
 from compress.report.data import Report
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compress.pipeline.subject import Subject, load_data
 from compress_zoo.entry import image
 from compress_zoo.registry import get
 from compress_zoo.tasks.registry import get as task
 from PIL import Image
 from torch import nn
 
-from compress.pipeline.subject import Subject, load_data
 from compress.preprocess import Preprocessing
 from tests import needs
 from tests.cli.console import compress

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from compress.pipeline.subject import Subject
 from compress_zoo import registry
 from compress_zoo.entry import Input
 from safetensors.torch import load_file, load_model, save, save_file
@@ -21,7 +22,6 @@ from compress.errors import DataError, SettingsError
 from compress.measure.size import paper_bytes
 from compress.pipeline import dense
 from compress.pipeline.run import run
-from compress.pipeline.subject import Subject
 from compress.recipe import from_mapping
 from compress.report.data import Report
 from tests.cli.console import compress

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from compress.pipeline.subject import Data, load_data
 from compress_zoo.tasks.task import Arrays
 
 from compress.cli import names
-from compress.pipeline.subject import Data, load_data
 from compress.pipeline.used import calibration, digest_of, used
 from compress.recipe import Recipe, from_mapping
 
