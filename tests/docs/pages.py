@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 _BLOCK = re.compile(
     r"(?:<!-- needs: (?P<needs>[\w ]+) -->\n)?"
     r"^```(?P<language>\w+)(?: (?P<file>[\w./-]+))?\n(?P<text>.*?)^```$",
