@@ -19,21 +19,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from compress import files
+from compress import recipe as recipes
 from compress.artifact import container, convert
 from compress.artifact.settings import Coder
 from compress.constrained import Constraints, constraints_of
-from compress.errors import DataError, SettingsError, require
+from compress.errors import DataError, require
 from compress.export.onnx import export
 from compress.export.outputs import numbered, outputs_of
 from compress.export.settings import OnnxSettings
@@ -210,17 +210,8 @@ def save(
 
 def _settings(row: Pass, given: Any, options: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Return the settings of a pass, from what its option takes and from other fields."""
-    known = [field.name for field in fields(row.settings)]
-    for name in options:
-        require(name in known, "options", f"settings of {row.name}: {', '.join(known)}", name)
-    if isinstance(given, row.settings):
-        settings = replace(given, **options) if options else given
-    else:
-        short = msgspec.to_builtins(row.parse(str(given)))
-        try:
-            settings = msgspec.convert({row.short: short, **options}, row.settings)
-        except msgspec.ValidationError as error:
-            raise SettingsError(f"{row.name}: {error}") from error
+    own = recipes.section_of(given) if isinstance(given, row.settings) else {row.short: str(given)}
+    settings = recipes.section(row, {**own, **options})
     train = getattr(settings, "train", None)
     require(train is None, "train", "left out, since the loop is one's own", train)
     return settings

@@ -122,7 +122,7 @@ def from_mapping(data: Mapping[str, Any]) -> Recipe:
         if isinstance(plain.get(section), Mapping):
             _require_known(plain[section], _names(cls), section)
     given = {name: data[name] for name in rows if data.get(name) is not None}
-    passes = {name: _section(rows[name], value) for name, value in given.items()}
+    passes = {name: section(rows[name], value) for name, value in given.items()}
     recipe: Recipe = _converted({**plain, "passes": passes}, Recipe, "")
     return recipe
 
@@ -136,6 +136,25 @@ def to_mapping(recipe: Recipe) -> dict[str, Any]:
         else:
             data[name] = msgspec.to_builtins(getattr(recipe, name))
     return data
+
+
+def section(row: Pass, value: Any) -> Any:  # noqa: ANN401  (JSON's types to settings)
+    """Return a pass's settings; a plain value is the one that its option takes.
+
+    Raises:
+        SettingsError: with the key that is wrong.
+    """
+    plain = dict(value) if isinstance(value, Mapping) else {row.short: value}
+    _require_known(plain, _names(row.settings), row.name)
+    if isinstance(plain.get("train"), Mapping):
+        _require_known(plain["train"], _names(TrainSettings), f"{row.name}.train")
+    short = plain.get(row.short)
+    if isinstance(short, (str, int, float)) and not isinstance(short, bool):
+        try:
+            plain[row.short] = msgspec.to_builtins(row.parse(str(short)))
+        except SettingsError as error:
+            raise SettingsError(f"{row.name}: {error}") from None
+    return _converted(plain, row.settings, row.name)
 
 
 def section_of(held: Any) -> dict[str, Any]:  # noqa: ANN401  (any settings)
@@ -174,21 +193,6 @@ def _names(cls: type[Any]) -> list[str]:
 def _require_known(given: Mapping[str, Any], known: Sequence[str], name: str) -> None:
     unknown = ", ".join(sorted(str(key) for key in given if key not in known))
     require(not unknown, name, f"settings among {', '.join(known)}", unknown)
-
-
-def _section(row: Pass, value: Any) -> Any:  # noqa: ANN401  (JSON's types to settings)
-    """Return a pass's settings; a plain value is the one that its option takes."""
-    plain = dict(value) if isinstance(value, Mapping) else {row.short: value}
-    _require_known(plain, _names(row.settings), row.name)
-    if isinstance(plain.get("train"), Mapping):
-        _require_known(plain["train"], _names(TrainSettings), f"{row.name}.train")
-    short = plain.get(row.short)
-    if isinstance(short, (str, int, float)) and not isinstance(short, bool):
-        try:
-            plain[row.short] = msgspec.to_builtins(row.parse(str(short)))
-        except SettingsError as error:
-            raise SettingsError(f"{row.name}: {error}") from None
-    return _converted(plain, row.settings, row.name)
 
 
 def _converted(plain: Mapping[str, Any], cls: type[Any], section: str) -> Any:  # noqa: ANN401

@@ -153,13 +153,16 @@ def passed_targets(value: Any) -> Any:
         (lambda m: compress.prune(m, 1.5), r"sparsity must be in \[0, 1\), got 1.5"),
         (lambda m: compress.prune(m, "much"), "sparsity must be a number"),
         (lambda m: compress.prune(m, "head=0.5"), "matches no layer"),
-        (lambda m: compress.prune(m, 0.5, scope="all"), "prune: "),
+        (
+            lambda m: compress.prune(m, 0.5, scope="all"),
+            "prune.scope must be lamp, global or uniform, got 'all'",
+        ),
         (
             lambda m: compress.prune(m, 0.5, scoop="global"),
-            "options must be settings of prune: .* got 'scoop'",
+            "prune must be settings among .* got 'scoop'",
         ),
         (lambda m: compress.share(m, 0), r"bits must be in \[1, 16\]"),
-        (lambda m: compress.share(m, QuantizeSettings(bits="auto")), "auto needs a run"),
+        (lambda m: compress.share(m, QuantizeSettings(bits="auto")), "auto"),
         (
             lambda m: compress.share(m, 3, calibration=[np.zeros((2, 1)), np.zeros(3)]),
             "as many rows",
