@@ -118,9 +118,9 @@ def from_mapping(data: Mapping[str, Any]) -> Recipe:
     known = [name for name in _names(Recipe) if name != "passes"]
     _require_known(data, [*known, *rows], "recipe")
     plain = {key: value for key, value in data.items() if key not in rows}
-    for section, cls in (("dense", TrainSettings), ("onnx", OnnxSettings)):
-        if isinstance(plain.get(section), Mapping):
-            _require_known(plain[section], _names(cls), section)
+    for key, cls in (("dense", TrainSettings), ("onnx", OnnxSettings)):
+        if isinstance(plain.get(key), Mapping):
+            _require_known(plain[key], _names(cls), key)
     given = {name: data[name] for name in rows if data.get(name) is not None}
     passes = {name: section(rows[name], value) for name, value in given.items()}
     recipe: Recipe = _converted({**plain, "passes": passes}, Recipe, "")
