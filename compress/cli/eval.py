@@ -45,11 +45,12 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Measure a file on a task's test part; no torch is needed."""
+    from compress.references import resolve_task
     from compress.runtime import load
     from compress.runtime.takes import takes_of
 
     root = names.data_root(data)
-    chosen = names.task(task, root)
+    chosen = resolve_task(task, root)
     session = load(file, threads=threads)
     takes = takes_of(session, file, preprocessing=preprocess == "file")
     if preprocess == "file":
