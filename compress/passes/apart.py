@@ -24,6 +24,15 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What a network is expected to lose, by what it said itself before compression."""
+
+    points: float  #: of a metric in percent
+    error: float  #: one standard error of it
+    changed: float  #: part of the answers that changed; of vectors, their squared error
+
+
+@dataclass(frozen=True, slots=True)
 class Apart:
     """Samples that no step uses, and what the network gave for them."""
 
@@ -40,30 +49,65 @@ class Apart:
         found = network.outputs(self.samples)
         return sum(map(self._between, self.outputs, found))
 
+    def lost(self, network: Network) -> Lost:
+        """Return the points that a network is expected to lose; the worst of its outputs counts.
+
+        For scores they are the mean of how much likelier its own answer was before compression
+        than the one it gives now. For other outputs a squared error of a part e of the squares is
+        taken for noise: what a correlation of these outputs with anything has, it has divided by
+        1 + e.
+        """
+        found = network.outputs(self.samples)
+        losses = [self._lost(*pair) for pair in zip(self.outputs, found, strict=True)]
+        return max(losses, key=lambda lost: lost.points + lost.error)
+
+    def _lost(self, before: Array, after: Array) -> Lost:
+        if not self._are_scores(before):
+            part = self._between(before, after)
+            if not math.isfinite(part):
+                return Lost(100.0, 0.0, 1.0)
+            return Lost(100 * part / (1 + part), 0.0, min(part, 1.0))
+        if not np.isfinite(after).all():
+            return Lost(100.0, 0.0, 1.0)
+        rows, chances = np.arange(len(before)), np.exp(log_softmax(before.astype(np.float64)))
+        first, now = before.argmax(1), after.argmax(1)
+        each = chances[rows, first] - chances[rows, now]
+        changed = max(float((first != now).mean()), 1 / len(rows))
+        return Lost(100 * each.mean(), 100 * each.std() / math.sqrt(len(rows)), changed)
+
+    def _are_scores(self, output: Array) -> bool:
+        return self.scores and output.ndim == 2 and output.shape[1] > 1
+
     def _between(self, before: Array, after: Array) -> float:
         if before.shape != after.shape:
             return math.nan  # a number of rows that depends on values
         before, after = before.astype(np.float64), after.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.scores and before.ndim == 2 and before.shape[1] > 1:
+            if self._are_scores(before):
                 p, q = log_softmax(before), log_softmax(after)
                 return float((np.exp(p) * (p - q)).sum(1).mean())
             return float(np.square(before - after).sum() / max(np.square(before).sum(), 1e-30))
 
 
-def held_apart(network: Network, samples: Samples, *, scores: bool) -> tuple[Samples, Apart] | None:
+def held_apart(
+    network: Network, samples: Samples, *, used: int, scores: bool
+) -> tuple[Samples, Apart] | None:
     """Return the samples that a step may use and those that judge it; None where they are too few.
 
     Args:
         network: before compression.
-        samples: what it takes.
+        samples: what it takes; every fifth is held apart, and what is more than is used.
+        used: samples that a step uses at most.
         scores: whether outputs of two axes are scores of classes.
     """
-    is_apart = np.arange(count(samples)) % _EVERY == _EVERY - 1
+    places = np.arange(count(samples))
+    is_apart = (places % _EVERY == _EVERY - 1) | (places >= in_all(used))
     if int(is_apart.sum()) < _LEAST:
         return None
     apart = rows(samples, is_apart)
-    return rows(samples, ~is_apart), Apart(apart, network.outputs(apart), scores)
+    return rows(samples, np.flatnonzero(~is_apart)[:used]), Apart(
+        apart, network.outputs(apart), scores
+    )
 
 
 def least() -> int:

@@ -1,4 +1,4 @@
-"""A network whose weights share values: what a search found, with each step that helps.
+"""A network whose weights share values: what was found for it, with each step that helps.
 
 Codes that each number chose alone are chosen anew, so that a layer's errors cancel on its inputs;
 then biases move so that channels keep their means. Each step is judged on samples held apart, and
@@ -18,7 +18,7 @@ from compress.passes.apart import Apart, held_apart, in_all, least
 from compress.passes.context import Context, Layer, Passed
 from compress.passes.inputs import Factor, compensated, input_factors
 from compress.passes.network import Codes, Levels, Network, Samples, Skipped, Values, Weight
-from compress.passes.samples import count, rows
+from compress.passes.samples import count
 from compress.threads import n_cores, side_by_side
 
 ALONE = "errors do not cancel"
@@ -53,28 +53,40 @@ class Sharing:
     layers: Sequence[SharedLayer]
     steps: Steps | None
     no_steps: Sequence[str] = ()  #: why there are none
-    left_out: list[str] = field(default_factory=list)  #: steps that did not help
-    lost: float | None = None  #: divergence on the samples held apart
-    cancels: bool = False  #: whether errors were made to cancel
+    cancels: bool | None = None  #: whether errors are made to cancel; None where nothing says yet
+    _left_out: dict[str, str] = field(default_factory=dict)  #: steps that did not help
     _vectors: Mapping[str, Values] = field(init=False)  #: biases and what else may move
 
     def __post_init__(self) -> None:
         self._vectors = self.network.vectors()
+        if self.steps is None or not any(layer.factors for layer in self.layers):
+            self.cancels = False
 
-    def apply(self, found: Found) -> None:
-        """Make the network what was found, with each step that helps."""
-        self.left_out.clear()
-        self.cancels = False
+    def write(self, alone: Found, together: Callable[[], Found]) -> None:
+        """Give the weights their codes; biases are what they were.
+
+        The first time tells whether errors that cancel help; later ones go by that.
+
+        Args:
+            alone: codes that each number chose alone.
+            together: finds those that cancel.
+        """
         self.network.set_vectors(self._vectors)
-        self._write(found)
-        if self.steps is None:
+        if self.cancels is None:
+            self._write(alone)
+            self.cancels = self._helps("compensated", lambda: self._write(together()))
+            if not self.cancels:
+                self._write(alone)
+        else:
+            self._write(together() if self.cancels else alone)
+
+    def correct(self) -> None:
+        """Move biases, where that helps."""
+        steps = self.steps
+        if steps is None:
             return
-        self.lost = self.steps.apart.divergence(self.network)
-        if any(layer.factors for layer in self.layers):
-            self._write(_compensated(self.layers, found))
-            self.cancels = self._judged("compensated", lambda: self._write(found))
-        if self.network.correct(self.steps.seen, self.steps.levels):
-            self._judged("corrected", lambda: self.network.set_vectors(self._vectors))
+        if not self._helps("corrected", lambda: self.network.correct(steps.seen, steps.levels)):
+            self.network.set_vectors(self._vectors)
 
     def passed(self, skipped: Sequence[Skipped], bits: Mapping[str, int]) -> Passed:
         """Return what became of the weights.
@@ -86,23 +98,23 @@ class Sharing:
         return Passed(
             layers=tuple(self._layer(layer, bits[layer.weight.name]) for layer in self.layers),
             skipped=tuple(skipped),
-            notes=(*self.no_steps, *self.network.notes, *self.left_out),
+            notes=(*self.no_steps, *self.network.notes, *self._left_out.values()),
         )
 
-    def _judged(self, step: str, undo: Callable[[], object]) -> bool:
-        """Undo a step that does not bring the outputs nearer; return whether it does."""
+    def _helps(self, step: str, act: Callable[[], object]) -> bool:
+        """Take a step; return whether it brings the outputs nearer."""
         assert self.steps is not None
-        assert self.lost is not None
-        after = self.steps.apart.divergence(self.network)
-        if after < self.lost:
-            self.lost = after
-            return True
-        undo()
-        self.left_out.append(
-            f"{step} is left out: on {count(self.steps.apart.samples)} samples held apart the "
-            f"divergence would go from {self.lost:.3g} to {after:.3g}"
-        )
-        return False
+        apart = self.steps.apart
+        before = apart.divergence(self.network)
+        act()
+        after = apart.divergence(self.network)
+        self._left_out.pop(step, None)
+        if after > before or not (np.isfinite(before) and np.isfinite(after)):
+            self._left_out[step] = (
+                f"{step} is left out: on {count(apart.samples)} samples held apart the divergence "
+                f"would go from {before:.3g} to {after:.3g}"
+            )
+        return step not in self._left_out
 
     def _write(self, found: Found) -> None:
         for layer in self.layers:
@@ -130,7 +142,9 @@ def sharing(
     weights: Sequence[Weight],
     context: Context,
     wanted: int,
+    *,
     importance: Mapping[str, Values] | None = None,
+    judges: int = 0,
 ) -> Sharing:
     """Prepare the sharing of weights, while the network is as it was.
 
@@ -140,10 +154,12 @@ def sharing(
         context: of the pass.
         wanted: samples that steps use; 0 for no steps.
         importance: of each number's squared error, by weight.
+        judges: samples to hold apart beside every fifth.
     """
-    steps, why_not = _steps(network, context, wanted)
+    steps, why_not = _steps(network, context, wanted, judges)
     factors: Mapping[str, Sequence[Factor]] = {}
     if steps is not None:
+        context.note("looks at what its layers are given")
         factors = input_factors(network, weights, steps.seen)
     layers = [
         SharedLayer(
@@ -168,31 +184,32 @@ def each(layers: Sequence[SharedLayer], one: Callable[[SharedLayer], Quantized])
     return {layer.weight.name: own for layer, own in zip(layers, done, strict=True)}
 
 
-def _steps(network: Network, context: Context, wanted: int) -> tuple[Steps | None, list[str]]:
-    """Prepare the steps on samples, before sharing; or return why there are none."""
-    if context.samples is None or not wanted:
-        return None, []
-    samples = context.samples(in_all(wanted))
-    if not count(samples):
-        return None, []
-    divided = held_apart(network, samples, scores=context.scores)
-    if divided is None:
-        return None, [
-            f"{count(samples)} samples are too few to correct errors on and to judge that: "
-            f"nothing is corrected with fewer than {least()}"
-        ]
-    seen, apart = divided
-    used = rows(seen, slice(wanted))
-    return Steps(used, apart, network.levels(used)), []
-
-
-def _compensated(layers: Sequence[SharedLayer], found: Found) -> Found:
+def cancelling(layers: Sequence[SharedLayer], alone: Found) -> Found:
     """Let the errors of a layer cancel on its inputs, where these are known."""
 
     def one(layer: SharedLayer) -> Quantized:
-        own = found[layer.weight.name]
+        own = alone[layer.weight.name]
         if not layer.factors:
             return own
         return compensated(layer.weight, layer.values, layer.importance, own, layer.factors)
 
     return each(layers, one)
+
+
+def _steps(
+    network: Network, context: Context, wanted: int, judges: int
+) -> tuple[Steps | None, Sequence[str]]:
+    """Prepare the steps on samples, before sharing; or return why there are none."""
+    if context.samples is None or not wanted:
+        return None, ()
+    samples = context.samples(in_all(wanted) + judges)
+    if not count(samples):
+        return None, ()
+    divided = held_apart(network, samples, used=wanted, scores=context.scores)
+    if divided is None:
+        return None, (
+            f"{count(samples)} samples are too few to correct errors on and to judge that: "
+            f"nothing is corrected with fewer than {least()}",
+        )
+    seen, apart = divided
+    return Steps(seen, apart, network.levels(seen)), ()

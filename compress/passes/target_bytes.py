@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -10,12 +12,19 @@ from compress.errors import SettingsError, require
 from compress.passes.chosen import all_of
 from compress.passes.context import Context, Passed
 from compress.passes.network import Differentiable, Network, Values, Weight
-from compress.passes.prices import at_price, at_size, entropy_bytes, limits
+from compress.passes.prices import Curve
 from compress.passes.settings import TargetBytesSettings
-from compress.passes.sharing import Found, SharedLayer, sharing
+from compress.passes.sharing import cancelling, sharing
 
 _TRIES = 6  # at the size of the real file
 _NEAR = 0.995  # of the target is near enough
+
+
+class Size(Protocol):
+    """Measures the file at a price."""
+
+    def __call__(self, price: float, *, with_biases: bool) -> int:
+        """Return its bytes, where biases are moved or left as they were."""
 
 
 def to_size(network: Network, settings: TargetBytesSettings, context: Context) -> Passed:
@@ -29,20 +38,30 @@ def to_size(network: Network, settings: TargetBytesSettings, context: Context) -
         DataError: when weights are not finite.
         UnsupportedLayerError: when there are no weights.
     """
-    require(context.file_bytes is not None, "target_bytes", "measured on a file", "none")
+    file_bytes = context.file_bytes
+    require(file_bytes is not None, "target_bytes", "of a file that can be measured", None)
+    assert file_bytes is not None
     weights, skipped = all_of(network)
     importance = _importance(network, weights, settings, context)
-    shared = sharing(network, weights, context, settings.samples, importance)
-    file_bytes = context.file_bytes
-    assert file_bytes is not None
+    shared = sharing(network, weights, context, settings.samples, importance=importance)
+    curve = Curve(shared.layers, settings.max_bits)
 
-    def apply(found: Found) -> int:
-        shared.apply(found)
+    def write(price: float, *, with_biases: bool) -> None:
+        found = curve.at(price)
+        shared.write(found, lambda: cancelling(shared.layers, found))
+        if with_biases:
+            shared.correct()
+
+    def size(price: float, *, with_biases: bool) -> int:
+        write(price, with_biases=with_biases)
         n_bytes = file_bytes(network)
         context.note(f"a try takes {n_bytes:,} B")
         return n_bytes
 
-    _search(shared.layers, settings, apply)
+    has_biases = shared.steps is not None
+    price, last = _search(curve, settings.target_bytes, size, has_biases=has_biases)
+    if price != last:
+        write(price, with_biases=True)
     passed = shared.passed(skipped, dict.fromkeys((w.name for w in weights), settings.max_bits))
     if not passed.nonzero:
         raise SettingsError(
@@ -69,38 +88,45 @@ def _importance(
     return {name: np.full_like(held, held.mean()) for name, held in found.items()}
 
 
-def _search(
-    layers: Sequence[SharedLayer], settings: TargetBytesSettings, apply: Callable[[Found], int]
-) -> None:
-    """Find the lowest price whose file fits; the entropy stands for the file on the way there."""
-    target, max_bits, within = settings.target_bytes, settings.max_bits, limits(layers)
-    least, most = (entropy_bytes(at_price(layers, max_bits, price)) for price in reversed(within))
-    aim, fits, fails = float(target), 0.0, np.inf  # entropies: to try, and the nearest that were
-    best: tuple[int, Found] | None = None
-    sizes = []
-    found = None
-    for _ in range(_TRIES):
-        found = at_size(layers, max_bits, aim, within)
-        size, entropy = apply(found), entropy_bytes(found)
-        sizes.append(size)
-        if size <= target:
-            if best is None or size > best[0]:
-                best = size, found
-            if size >= _NEAR * target or entropy >= 0.999 * most:
-                return
+def _search(curve: Curve, target: int, size: Size, *, has_biases: bool) -> tuple[float, float]:
+    """Find the lowest price whose file fits; the entropy stands for the file on the way there.
+
+    The first try is without biases: it hardly ever is the last.
+
+    Returns:
+        Its logarithm, and that of the price that was looked at last.
+
+    Raises:
+        SettingsError: when there is none.
+    """
+    aim, fits, fails = float(target), 0.0, math.inf  # entropies: to try, and the nearest that were
+    best: tuple[int, float] | None = None
+    price = curve.high
+    for number in range(_TRIES):
+        price = curve.price_of(aim)
+        is_rough = number == 0 and has_biases
+        n_bytes = size(price, with_biases=not is_rough)
+        is_done = n_bytes >= _NEAR * target or price == curve.low
+        if is_rough and n_bytes <= target and is_done:
+            n_bytes = size(price, with_biases=True)
+        if n_bytes <= target:
+            if best is None or n_bytes > best[0]:
+                best = n_bytes, price
+            if is_done:
+                break
             fits = max(fits, aim)
         else:
-            if entropy <= least:
+            if curve.entropy(price) <= curve.entropy(curve.high):
                 break
-            fails = min(fails, aim, entropy)
+            fails = min(fails, aim, curve.entropy(price))
         # What the file takes beside the entropy hardly changes.
-        aim += (1 + _NEAR) / 2 * target - size
+        aim += (1 + _NEAR) / 2 * target - n_bytes
         if not fits < aim < fails:
             aim = (fits + fails) / 2
     if best is None:
+        least, most = (size(limit, with_biases=False) for limit in (curve.high, curve.low))
         raise SettingsError(
-            f"target_bytes must be a size that can be reached, got {target}; "
-            f"the smallest file that was found takes {min(sizes)} bytes"
+            f"target_bytes must be a size that can be reached, got {target}; files of "
+            f"{least} to {most} bytes can be, with codes of at most {curve.max_bits} bits"
         )
-    if best[1] is not found:
-        apply(best[1])
+    return best[1], price

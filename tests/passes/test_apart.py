@@ -37,7 +37,7 @@ def shared(model, given, **settings):
 
 
 def apart_of(model, samples, scores=True):
-    return held_apart(TorchNetwork(model), (samples.numpy(),), scores=scores)
+    return held_apart(TorchNetwork(model), (samples.numpy(),), used=200, scores=scores)
 
 
 def alike(model, other):
@@ -52,7 +52,7 @@ class Sum(nn.Module):
 
 def test_every_fifth_sample_is_held_apart():
     samples = (np.arange(25, dtype=np.float32), np.arange(25) * 10)
-    seen, apart = held_apart(TorchNetwork(Sum()), samples, scores=True)
+    seen, apart = held_apart(TorchNetwork(Sum()), samples, used=20, scores=True)
     assert apart.samples[0].tolist() == [4, 9, 14, 19, 24]
     assert apart.samples[1].tolist() == [40, 90, 140, 190, 240]
     assert sorted([*seen[0].tolist(), *apart.samples[0].tolist()]) == list(range(25))
