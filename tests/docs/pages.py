@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cli.console import compress
+
 _BLOCK = re.compile(
     r"(?:<!-- needs: (?P<needs>[\w ]+) -->\n)?"
     r"^```(?P<language>\w+)(?: (?P<file>[\w./-]+))?\n(?P<text>.*?)^```$",
@@ -99,8 +101,6 @@ def _printed(line: str, where: str) -> str:
     """Run a command and return what it prints on stdout, or on stderr where that is all."""
     words = shlex.split(line)
     if words[0] == "compress":
-        from tests.cli.console import compress
-
         done = compress(*words[1:])
         assert done.code == 0 or not done.out, f"{where}: $ {line}\n{done.out}{done.err}"
         return done.out or done.err

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from compress.passes import table
 from tests.docs import pages
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -18,6 +21,15 @@ RUNS = [
     for page in PAGES
     for module in ("", *sorted({name for block in pages.blocks(page) for name in block.needs}))
 ]
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(tmp_path: Path) -> Iterator[None]:
+    """Forget the modules that a page writes: the next one's may have the same name."""
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning's, of torch
@@ -32,6 +44,7 @@ def test_a_page_says_what_happens(
             pytest.skip(f"{name} is not installed: pip install {name.replace('_', '-')}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(table, "PASSES", table.PASSES)  # to which a page adds one
     names: dict[str, Any] = {"__name__": page.stem}
     for block in pages.blocks(page):
         if set(block.needs) <= {module}:
