@@ -8,6 +8,7 @@ gone. So neither optimizes here; of the clean-up that follows, nothing computes 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import logging
 import warnings
@@ -78,7 +79,12 @@ def _traced(
     output_names: Sequence[str],
 ) -> onnx_ir.Model:
     batch = torch.export.Dim("batch")
-    shapes = tuple({0: batch} for _ in inputs) if settings.dynamic_batch else None
+    shapes: tuple[Any, ...] | None = None
+    if settings.dynamic_batch:
+        shapes = tuple({0: batch} for _ in inputs)
+        taken = inspect.signature(model.forward).parameters.values()
+        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in taken):
+            shapes = (shapes,)  # all of them are one argument, `*inputs`
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(

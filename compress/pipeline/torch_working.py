@@ -81,8 +81,11 @@ class TorchWorking:
         network = self.subject.source
         assert isinstance(network, Torch)
         match source:
-            case "random" | "given" | "trained":
+            case "random" | "given":
                 pass
+            case "trained":
+                if network.load_backbone is not None:
+                    network.load_backbone(self.model)
             case "pretrained":
                 if network.load_pretrained is None:
                     raise SettingsError(

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from compress.tasks import Task
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One input of a network."""
+
+    name: str
+    shape: tuple[int, ...]  #: of one sample: without the batch; 0 for a size that varies
+    below: int | None = None  #: None for float32; else int64 in [0, below)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Torch:
     """A network that Python builds."""
@@ -24,6 +33,8 @@ class Torch:
     build: Callable[[Task | None], nn.Module]
     load_pretrained: Callable[[nn.Module], None] | None = None  #: None where nothing is published
     is_trained: bool = False  #: `build` gives weights that are meant: no random ones
+    #: loads what is published of a network that got another head; its training begins with that
+    load_backbone: Callable[[nn.Module], None] | None = None
     #: whether published weights do a task as they are, without training
     is_made_for: Callable[[Task | None], bool] = lambda task: True
 
