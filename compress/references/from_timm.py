@@ -35,7 +35,7 @@ def resolve(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
         raise MissingExtraError(error.name or "timm", "timm") from error
     if not timm.is_model(text):
         raise unknown("model timm:", text, timm.list_models())
-    found = timm.get_pretrained_cfg(text)
+    found: Any = timm.get_pretrained_cfg(text)
     config: Mapping[str, Any] = found.to_dict() if found is not None else _UNKNOWN
     taken = tuple(inputs) or (Given("input", tuple(config["input_size"])),)
 

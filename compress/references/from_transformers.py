@@ -88,6 +88,10 @@ def resolve(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
 
 def _of_hub(text: str, fetch: Any) -> Any:  # noqa: ANN401  (transformers' own)
     """Call transformers; whatever it raises becomes one line."""
+    from transformers.utils import logging
+
+    is_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         return fetch()
     except Exception as error:
@@ -96,6 +100,9 @@ def _of_hub(text: str, fetch: Any) -> Any:  # noqa: ANN401  (transformers' own)
             f"model hf:{text} cannot be had ({reason}); name a folder with config.json and "
             "model.safetensors, or a name of the hub where there is a network"
         ) from error
+    finally:
+        if is_shown:
+            logging.enable_progress_bar()
 
 
 def _class_of(config: Any) -> str:  # noqa: ANN401  (transformers' own)
