@@ -227,10 +227,11 @@ def _norms(graph: GraphProto, constants: Mapping[str, Tensor]) -> Iterator[Batch
 def _channels(tensor: Tensor, use: Use) -> tuple[int, int] | None:
     """Return how many channels a layer gives, and on which axis; None where a bias is no matter."""
     shape = tuple(tensor.proto.dims)
+    is_image = len(shape) > 2 and use.axes == tuple(range(len(shape)))
     match use.node.op_type:
-        case "Conv" if use.axes == tuple(range(len(shape))):
+        case "Conv" if is_image:
             return shape[0], 1
-        case "ConvTranspose" if use.axes == tuple(range(len(shape))):
+        case "ConvTranspose" if is_image:
             return shape[1] * attribute(use.node, "group", 1), 1
         case "MatMul" | "Gemm" if use.slot == 1 and (axis := contracted(use)) is not None:
             return shape[1 - axis], -1
