@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from compress.errors import DataError
 from compress.measure.answers import Network, fixed_batch, read, run
 from compress.measure.classes import class_numbers
-from compress.measure.evaluate import Progress, batch_of, evaluate
+from compress.measure.evaluate import Progress, batch_of, chunks, figures, whole
 from compress.tasks import Samples, Task
 from compress.tasks.metric import Figures
 
@@ -32,7 +32,25 @@ def evaluate_session(
     labels: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> float:
-    """Return the task's metric of a network on samples.
+    """Return the task's metric of a network on samples; arguments as of `figures_of_session`.
+
+    Raises:
+        DataError: when the network does not fit the task, or the outputs of a sample are not
+            finite.
+    """
+    found = figures_of_session(network, task, samples, labels=labels, progress=progress)
+    return whole(task.metric, found)
+
+
+def figures_of_session(
+    network: Network,
+    task: Task,
+    samples: Samples,
+    *,
+    labels: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Figures:
+    """Return the figures of the task's metric of samples, a row each.
 
     Args:
         network: takes what the samples give, in their order.
@@ -42,8 +60,7 @@ def evaluate_session(
         progress: called with the samples done and the samples in all.
 
     Raises:
-        DataError: when the network does not fit the task, or the outputs of a sample are not
-            finite.
+        DataError: when the network does not fit the task.
     """
     names = [value.name for value in network.outputs]
 
@@ -57,12 +74,13 @@ def evaluate_session(
         held = tuple(outputs[name] for name in names)
         return task.metric.each(held[0] if len(held) == 1 else held, targets)
 
-    return evaluate(
+    order = chunks(len(samples), fixed_batch(network) or batch_of(samples, _BATCH_VALUES))
+    return figures(
         partial(run, network),
-        samples,
+        map(samples.batch, order),
         replace(task.metric, each=each),
-        batch=fixed_batch(network) or batch_of(samples, _BATCH_VALUES),
-        progress=progress,
+        [len(own) for own in order],
+        progress,
     )
 
 

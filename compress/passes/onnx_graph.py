@@ -355,7 +355,8 @@ def _found(tensor: Tensor) -> tuple[int, Found]:
     is_transposed = all(contracted(use) == 0 for use in tensor.uses)
     module = tensor.name.rpartition(".")[0]
     nodes = {use.node.name for use in uses if use.node.name}
-    names = frozenset([tensor.name, tensor.own, *nodes, *filter(None, [module])])
+    more = filter(None, [module, tensor.proto.name])
+    names = frozenset([tensor.name, tensor.own, *nodes, *more])
     return uses[0].order, Found(tensor, kind, is_transposed, names)
 
 
@@ -371,6 +372,7 @@ def _moved(node: NodeProto, axes: tuple[int, ...] | None) -> tuple[int, ...] | N
             return axes
         case "Transpose" if axes is not None:
             order = attribute(node, "perm", list(range(len(axes)))[::-1])
-            return tuple(axes[axis] for axis in order) if len(order) == len(axes) else None
+            fits = sorted(order) == list(range(len(axes)))
+            return tuple(axes[axis] for axis in order) if fits else None
         case _:
             return None

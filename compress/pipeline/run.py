@@ -208,7 +208,7 @@ class _Run:
     def _pass(self, row: Pass) -> Mapping[str, Any]:
         """Run a pass and measure it, unless what it leaves is kept already."""
         settings = self.recipe.passes[row.name]
-        training = used.training(row, self.recipe, self.data, self.subject.name)
+        training = used.training(row, self.recipe, self.data, self.subject)
         self.key = key_of(_VERSION, self.key, row.name, self._decides(row, training))
         entry = self.cache.find(self.key)
         if entry is None:

@@ -8,12 +8,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from compress import recipe as recipes
+from compress.errors import require
 from compress.passes.apart import in_all
 from compress.passes.table import Pass
 from compress.pipeline.data import Data, Sampler
 from compress.pipeline.weights import Source
 from compress.recipe import Recipe
-from compress.references.subject import Subject
+from compress.references.subject import Onnx, Subject
 from compress.training.settings import TrainSettings
 
 
@@ -22,12 +23,23 @@ def dense_training(recipe: Recipe, data: Data, model: str) -> TrainSettings:
     return recipe.dense or TrainSettings(**data.task.training("dense", model))
 
 
-def training(row: Pass, recipe: Recipe, data: Data | None, model: str) -> TrainSettings | None:
-    """Return how a pass trains the network, or None where it does not."""
+def training(
+    row: Pass, recipe: Recipe, data: Data | None, subject: Subject
+) -> TrainSettings | None:
+    """Return how a pass trains the network, or None where it does not.
+
+    Raises:
+        SettingsError: when it is asked to train a network that is a file.
+    """
     held = recipe.passes[row.name]
+    if isinstance(subject.source, Onnx):
+        asked = recipe.epochs or getattr(held, "train", None) is not None
+        told = f"left out: {subject.name} is a file, and not trained"
+        require(not asked, "epochs", told, recipe.epochs)
+        return None
     if not row.trains or data is None or data.train is None or recipe.epochs == 0:
         return None
-    settings = held.train or TrainSettings(**data.task.training(row.name, model))
+    settings = held.train or TrainSettings(**data.task.training(row.name, subject.name))
     return settings if recipe.epochs is None else replace(settings, epochs=recipe.epochs)
 
 
@@ -36,10 +48,10 @@ def n_samples(row: Pass, recipe: Recipe) -> int:
     return in_all(getattr(recipe.passes[row.name], "samples", 0))
 
 
-def trains(recipe: Recipe, source: Source, data: Data | None, model: str) -> bool:
+def trains(recipe: Recipe, source: Source, data: Data | None, subject: Subject) -> bool:
     """Tell whether the network is trained at all."""
     return source == "trained" or any(
-        training(row, recipe, data, model) is not None for row in recipe.rows
+        training(row, recipe, data, subject) is not None for row in recipe.rows
     )
 
 
@@ -53,7 +65,7 @@ def digest_of(
     digest = hashlib.sha256()
     if data is not None:
         parts = ["validation", "test"]
-        if trains(recipe, source, data, subject.name):
+        if trains(recipe, source, data, subject):
             parts.append("train")
         digest.update(repr(data.decides(*parts)).encode())
     counts = [n_samples(row, recipe) for row in recipe.rows]
@@ -94,7 +106,7 @@ def used(
     if data is not None and source == "trained":
         settings["dense"] = asdict(dense_training(recipe, data, subject.name))
     for row in recipe.rows:
-        found = training(row, recipe, data, subject.name)
+        found = training(row, recipe, data, subject)
         if found is not None:
             settings[row.name] = {**settings[row.name], "train": asdict(found)}
     settings["inputs"] = ["x".join(map(str, given.shape)) for given in subject.inputs]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-RNG = np.random.default_rng(0)
-
 
 def held(name, *shape, kind=np.float32):
-    """Return an initializer with numbers of a normal distribution."""
-    return numpy_helper.from_array(RNG.normal(0, 0.5, shape).astype(kind), name)
+    """Return an initializer with numbers of a normal distribution, the same for a name."""
+    drawn = np.random.default_rng(zlib.crc32(name.encode()))
+    return numpy_helper.from_array(drawn.normal(0, 0.5, shape).astype(kind), name)
 
 
 def value(name, *shape, kind=TensorProto.FLOAT):

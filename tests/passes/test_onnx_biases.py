@@ -8,8 +8,9 @@ from onnx import numpy_helper
 
 from compress.passes import onnx_network
 from compress.passes.onnx_network import OnnxNetwork
-from tests.passes.onnx_graphs import RNG, held, model, node
+from tests.passes.onnx_graphs import held, model, node
 
+RNG = np.random.default_rng(0)
 X = RNG.normal(0.5, 1, (70, 3, 8, 8)).astype(np.float32)
 
 

@@ -7,8 +7,9 @@ import pytest
 from onnx import numpy_helper
 
 from compress.passes.onnx_network import OnnxNetwork
-from tests.passes.onnx_graphs import RNG, held, model, node, value
+from tests.passes.onnx_graphs import held, model, node, value
 
+RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(0.3, 1, (5, 4, 9, 10)).astype(np.float32)
 CONVOLUTIONS = [
     {},

@@ -10,8 +10,9 @@ from compress.errors import CompressError, DataError, FormatError
 from compress.passes import onnx_network
 from compress.passes.network import Codes
 from compress.passes.onnx_network import OnnxNetwork
-from tests.passes.onnx_graphs import RNG, held, model, node, value
+from tests.passes.onnx_graphs import held, model, node, value
 
+RNG = np.random.default_rng(0)
 X = RNG.normal(0.3, 1, (70, 3, 8, 8)).astype(np.float32)
 
 

@@ -17,8 +17,9 @@ from compress.passes.settings import PruneSettings, QuantizeSettings, TargetByte
 from compress.passes.target_bytes import to_size
 from compress.passes.targets import bits_targets, sparsity_targets
 from tests import needs
-from tests.passes.onnx_graphs import RNG, held, model, node
+from tests.passes.onnx_graphs import held, model, node
 
+RNG = np.random.default_rng(0)
 X = np.maximum(RNG.normal(0.5, 1, (60, 3, 8, 8)), 0).astype(np.float32)
 
 
