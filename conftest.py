@@ -29,7 +29,8 @@ NEED_TORCH = (
     "tests/cli/test_bad_input.py", "tests/cli/test_run.py",
     "tests/test_constrained.py", "tests/test_declared.py", "tests/test_own_loop.py",
     "tests/export", "tests/passes/*",
-    "tests/pipeline/*", "tests/report", "tests/tasks/test_augment.py", "tests/training", "tests/zoo",
+    "tests/pipeline/*", "tests/report", "tests/tasks/test_augment.py", "tests/training",
+    "tests/zoo",
 )  # fmt: skip
 
 # What a shell starts in the background ignores Ctrl-C, and so would every command that tests start.
