@@ -24,7 +24,7 @@ class _Part:
 
     able: str
     packages: Mapping[str, str]  #: what pip calls them: what Python does
-    bring: str  #: what to install where one is missing
+    install: str  #: what to type where one is missing
 
 
 def _extra(name: str) -> str:
@@ -33,7 +33,7 @@ def _extra(name: str) -> str:
 
 _PARTS = {
     "base": _Part(
-        "pack, unpack, inspect, verify, eval, predict, zoo",
+        "pack, unpack, inspect, verify, eval, predict, zoo, run --model FILE.onnx",
         {
             "numpy": "numpy", "onnxruntime": "onnxruntime", "onnx": "onnx",
             "safetensors": "safetensors", "numba": "numba", "pillow": "PIL", "typer": "typer",
@@ -58,11 +58,11 @@ _PARTS = {
         "sign, keygen, verify --key", {"cryptography": "cryptography"}, _extra("signing")
     ),
     "nlp": _Part(
-        "networks of texts: eval --task stsb, the zoo's transformers",
+        "networks of texts: --task sst2, --task stsb, predict --text, hf:NAME",
         {"transformers": "transformers", "tokenizers": "tokenizers"},
         _extra("nlp"),
     ),
-    "timm": _Part("the zoo's networks of timm", {"timm": "timm"}, _extra("timm")),
+    "timm": _Part("networks of timm: the zoo's, timm:NAME", {"timm": "timm"}, _extra("timm")),
     "tensorrt": _Part("TensorRT engines", {"tensorrt": "tensorrt"}, _extra("tensorrt")),
     "jetson": _Part("power on a Jetson", {"jetson-stats": "jtop"}, _extra("jetson")),
 }  # fmt: skip
@@ -102,7 +102,7 @@ def command(as_json: Json = False) -> None:
         if problem is None:
             typer.echo(f"works: {part.able}")
         elif None in packages[name].values():
-            typer.echo(f"not installed: {part.able} ({part.bring})")
+            typer.echo(f"not installed: {part.able} ({part.install})")
         else:
             typer.echo(f"does not work: {part.able} ({problem})")
 
@@ -112,7 +112,7 @@ def _problem(name: str, versions: Mapping[str, str | None]) -> str | None:
     part = _PARTS[name]
     missing = [package for package, version in versions.items() if version is None]
     if missing:
-        return f"{', '.join(missing)} not installed: {part.bring}"
+        return f"{', '.join(missing)} not installed: {part.install}"
     try:
         for module in part.packages.values():
             import_module(module)

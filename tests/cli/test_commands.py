@@ -318,7 +318,10 @@ def test_doctor() -> None:
     assert "CPUExecutionProvider" in found["machine"]["providers"]
     assert found["packages"]["base"]["numpy"] == np.__version__
     assert found["packages"].keys() >= {"base", "torch", "nlp", "timm"}
-    assert found["works"]["pack, unpack, inspect, verify, eval, predict, zoo"] is True
+    assert (
+        found["works"]["pack, unpack, inspect, verify, eval, predict, zoo, run --model FILE.onnx"]
+        is True
+    )
     text = compress("doctor").out
     assert "CPUExecutionProvider" in text
     assert text.endswith("\n")
@@ -357,7 +360,7 @@ def test_doctor_tries_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("libgomp.so.1: cannot open shared object file")
 
     monkeypatch.setattr(doctor, "_try_base", fail)
-    base = "pack, unpack, inspect, verify, eval, predict, zoo"
+    base = "pack, unpack, inspect, verify, eval, predict, zoo, run --model FILE.onnx"
     found = compress("doctor", "--json").json()
     assert found["works"][base] is False
     assert found["problems"][base] == "OSError: libgomp.so.1: cannot open shared object file"
