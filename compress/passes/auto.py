@@ -17,11 +17,10 @@ from compress.passes.chosen import all_of
 from compress.passes.context import Context, Passed
 from compress.passes.network import Network
 from compress.passes.prices import Curve
-from compress.passes.settings import QuantizeSettings
+from compress.passes.settings import JUDGES, QuantizeSettings
 from compress.passes.sharing import Sharing, cancelling, sharing
 
 _MAX_BITS = 8  # of a code
-_JUDGES = 400  # samples, beside every fifth of those that are used
 _TELLS = 0.5  # of the points that may be lost: a standard error below tells
 _START = 4.0  # bits a weight
 _TRIES = 9
@@ -39,7 +38,7 @@ def smallest(network: Network, settings: QuantizeSettings, context: Context) -> 
     """
     require(settings.samples > 0, "samples", "above 0 where bits are auto", settings.samples)
     weights, skipped = all_of(network)
-    shared = sharing(network, weights, context, settings.samples, judges=_JUDGES)
+    shared = sharing(network, weights, context, settings.samples, judges=JUDGES)
     if shared.steps is None:
         raise SettingsError(
             "bits auto needs samples to judge by; give --calibration or --task, or a number of bits"

@@ -9,11 +9,14 @@ from msgspec import Meta
 
 from compress import settings
 from compress.errors import require
+from compress.passes.apart import in_all
 from compress.passes.targets import Targets, require_bits, require_sparsities
 from compress.training.settings import TrainSettings
 
 Scope = Literal["lamp", "global", "uniform"]
 Importance = Literal["none", "layer", "weight"]
+
+JUDGES = 400  #: samples that bits `auto` are judged on, beside every fifth of those that are used
 
 _TRAIN = "training that follows, or goes with it; else the task's own"
 
@@ -91,6 +94,11 @@ class QuantizeSettings:
         if self.bits != "auto":
             require_bits(self.bits)
 
+    @property
+    def looks_at(self) -> int:
+        """Samples that are looked at, those that judge among them."""
+        return in_all(self.samples) + (JUDGES if self.bits == "auto" else 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetBytesSettings:
@@ -118,3 +126,8 @@ class TargetBytesSettings:
 
     def __post_init__(self) -> None:
         settings.check(self)
+
+    @property
+    def looks_at(self) -> int:
+        """Samples that are looked at, those that judge among them."""
+        return in_all(self.samples)

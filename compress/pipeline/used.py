@@ -9,7 +9,6 @@ from typing import Any
 
 from compress import recipe as recipes
 from compress.errors import require
-from compress.passes.apart import in_all
 from compress.passes.table import Pass
 from compress.pipeline.data import Data, Sampler
 from compress.pipeline.weights import Source
@@ -45,7 +44,7 @@ def training(
 
 def n_samples(row: Pass, recipe: Recipe) -> int:
     """Return how many samples without labels a pass looks at, those that judge it among them."""
-    return in_all(getattr(recipe.passes[row.name], "samples", 0))
+    return int(getattr(recipe.passes[row.name], "looks_at", 0))
 
 
 def trains(recipe: Recipe, source: Source, data: Data | None, subject: Subject) -> bool:
