@@ -55,7 +55,7 @@ PASSES = (
         settings=settings.QuantizeSettings,
         run="compress.passes.quantize:quantize",
         short="bits",
-        parse=targets.bits_targets,
+        parse=targets.bits_or_auto,
         metavar="N|KIND=N,…|auto",
         trains=True,
         instead_of=("target_bytes",),

@@ -110,6 +110,20 @@ def bits_targets(text: str) -> Targets[int]:
     return targets
 
 
+def bits_or_auto(text: str) -> Targets[int] | str:
+    """Parse bits as `bits_targets` does, or `auto`.
+
+    >>> bits_or_auto("auto")
+    'auto'
+    """
+    if text.strip() == "auto":
+        return "auto"
+    try:
+        return bits_targets(text)
+    except SettingsError as error:
+        raise SettingsError(f"{error}, and it may be auto") from None
+
+
 def n_bytes(text: str) -> int:
     """Parse a size: `2000000`, `400k`, `2MB` (decimal) or `1.9MiB` (binary), in any case.
 

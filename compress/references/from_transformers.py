@@ -88,8 +88,9 @@ def resolve(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
 
 def _of_hub(text: str, fetch: Any) -> Any:  # noqa: ANN401  (transformers' own)
     """Call transformers; whatever it raises becomes one line."""
-    from transformers.utils import logging
+    from transformers import utils
 
+    logging: Any = utils.logging
     is_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
