@@ -74,7 +74,7 @@ def run(
         recipe: the settings; a mapping takes the values that the command line takes.
         out: folder of the results, by default runs/NAME.
         model: a network in place of one that the recipe names; it stays as it is.
-        examples: of the model's inputs, batch first.
+        examples: of the model's inputs, batch first; by default those of the task's samples.
         task: data, loss and metric in place of those that the recipe names.
         calibration: samples without labels, an array for each input with a row for each sample.
         resume: go on with a run that was ended early, or read the report of one that is done.

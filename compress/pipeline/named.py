@@ -43,7 +43,7 @@ def given(
         recipe: a mapping takes the values that the command line takes; a network or a task that is
             given needs no name there.
         model: in place of the one that the recipe names; it stays as it is.
-        examples: of the model's inputs, batch first.
+        examples: of the model's inputs, batch first; by default those of the task's samples.
         task: in place of the one that the recipe names.
     """
     if not isinstance(recipe, Recipe):
@@ -54,7 +54,7 @@ def given(
         return recipe, *named(recipe, task)
     if task is None and recipe.task is not None:
         task = resolve_task(recipe.task, places.data(recipe.data))
-    return recipe, of_module(model, examples, recipe.model), task
+    return recipe, of_module(model, examples, recipe.model, task), task
 
 
 def folder_of(subject: Subject, out: Path | str | None) -> Path:

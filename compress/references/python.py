@@ -59,18 +59,22 @@ def resolve(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
     return Subject(name=name, source=Torch(build=build, is_trained=True), inputs=tuple(taken))
 
 
-def of_module(model: nn.Module, examples: Sequence[Tensor], name: str) -> Subject:
+def of_module(
+    model: nn.Module, examples: Sequence[Tensor], name: str, task: Task | None = None
+) -> Subject:
     """Return a network that Python gives; it is copied, and keeps its weights.
 
     Args:
         model: of torch.
-        examples: of its inputs, batch first.
+        examples: of its inputs, batch first; by default those of the task's samples.
         name: of the run's files.
+        task: that the network is for.
     """
-    if not examples:
+    taken = _of_examples(examples) or _of_task(task) or _of_module(model)
+    if not taken:
         raise SettingsError("examples must be given with a model: a tensor for each input")
     source = Torch(build=lambda _: copy.deepcopy(model), is_trained=True)
-    return Subject(name=named(name), source=source, inputs=_of_examples(examples))
+    return Subject(name=named(name), source=source, inputs=taken)
 
 
 def attribute(text: str, what: str) -> Any:  # noqa: ANN401  (whatever stands there)

@@ -61,7 +61,7 @@ def test_a_block_that_prints_something_else_is_found(
         "```python one.py\nvalue = 3\n```\n\n"
         "```python\nfrom pathlib import Path\n```\n\n"
         "```python\n>>> Path(\"one.py\").read_text()\n'value = 3\\n'\n```\n\n"
-        "```console\n$ cat one.py\nvalue = ...\n$ echo \\\n    two\ntwo\n```\n"
+        "```console\n$ cat one.py\nvalue = ...\n$ echo \\\n    2 KiB\n7 MiB\n```\n"
     )
     names: dict[str, Any] = {}
     for block in pages.blocks(page):
