@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from compress_zoo.tasks import NAMES
 
 from compress import places
-
-if TYPE_CHECKING:
-    from compress.tasks import Task
 
 
 def data_root(given: str | Path | None) -> Path:
@@ -28,10 +24,3 @@ def models(begun: str) -> list[str]:
 def tasks(begun: str) -> list[str]:
     """Return the names of tasks that begin so, for the shell's completion."""
     return [name for name in NAMES if name.startswith(begun)]
-
-
-def task(name: str, root: Path) -> Task:
-    """Return a task of the zoo."""
-    from compress_zoo.tasks import registry
-
-    return registry.get(name, root)
