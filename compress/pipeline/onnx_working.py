@@ -90,7 +90,13 @@ class OnnxWorking:
         names = [given.name for given in session.inputs]
         if len(names) != len(inputs):
             raise DataError(f"{self.subject.name} takes {len(names)} inputs, got {len(inputs)}")
-        found = session.run(dict(zip(names, inputs, strict=True)))
+        try:
+            found = session.run(dict(zip(names, inputs, strict=True)))
+        except DataError as error:
+            raise DataError(
+                f"{self.subject.name}: {error}; --input says sizes that the file leaves open, and "
+                "--calibration FILE.npz gives whole inputs"
+            ) from error
         for name, value in found.items():
             if not isinstance(value, np.ndarray) or value.dtype == object:
                 raise UnsupportedLayerError(

@@ -153,7 +153,7 @@ class _Run:
         """Load or train the dense weights, and measure them."""
         working, data = self.opened.working, self.data
         working.load(self.opened.source)
-        self.inputs = examples.inputs_of(self.subject, data, self.recipe.seed)
+        self.inputs = examples.inputs_of(self.subject, data, self.recipe.seed, self.opened.sampler)
         if data is not None:
             examples.require_scores(working.run(self.inputs), self.subject, data)
         self._tell_expected()

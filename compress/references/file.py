@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
+from compress.artifact import facts
 from compress.errors import DataError, SettingsError
+from compress.references import onnx_inputs
 from compress.references.networks import require_file
 from compress.references.subject import Given, Onnx, Subject
 from compress.tasks import Task
@@ -23,26 +23,24 @@ def onnx(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
     from compress.artifact.sources import open_source
 
     path = require_file(text)
-    graph = open_source(path).model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    found = [value for value in graph.input if value.name not in weights]
-    if not found:
+    model = open_source(path).model
+    taken = onnx_inputs.read(model.graph)
+    if not taken.inputs:
         raise DataError(f"{path} has no inputs")
-    taken, batches = [], []
-    for value in found:
-        kind = value.type.tensor_type
-        sizes = [d.dim_value if d.HasField("dim_value") else 0 for d in kind.shape.dim]
-        batches.append(sizes[0] if sizes else 0)
-        is_float = kind.elem_type in (1, 10, 11, 16)  # ONNX's numbers of types of floats
-        below = None if is_float else int(np.iinfo(np.int64).max)
-        taken.append(Given(value.name, tuple(sizes[1:]), below))
+    said = taken.inputs
     if inputs:
-        taken = [
-            _said(own, said, path.name)
-            for own, said in zip(taken, _as_many(inputs, taken), strict=True)
-        ]
-    fixed = batches[0] or None
-    return Subject(name=named(path.stem), source=Onnx(path=path), inputs=tuple(taken), batch=fixed)
+        pairs = zip(taken.inputs, _as_many(inputs, taken.inputs), strict=True)
+        said = tuple(_said(own, other, path.name) for own, other in pairs)
+    told = facts.from_entries({entry.key: entry.value for entry in model.metadata_props})
+    preprocessing = told.get("preprocessing")
+    return Subject(
+        name=named(path.stem),
+        source=Onnx(path=path),
+        inputs=said,
+        batch=taken.batch,
+        is_alone=taken.is_alone,
+        preprocessing=preprocessing if isinstance(preprocessing, dict) else None,
+    )
 
 
 def pt2(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
@@ -76,4 +74,5 @@ def _said(own: Given, said: Given, name: str) -> Given:
     )
     if not fits:
         raise SettingsError(f"input {own.name} of {name} has shape {own.shape}, got {said.shape}")
-    return Given(own.name, said.shape, said.below if own.below is not None else None)
+    below = None if own.below is None else min(own.below, said.below or own.below)
+    return Given(own.name, said.shape, below)

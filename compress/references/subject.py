@@ -54,6 +54,8 @@ class Subject:
     source: Torch | Onnx
     inputs: Sequence[Input]  #: in the order of the network's arguments
     batch: int | None = None  #: the one size of a batch that can be exported; None for any
+    #: no axis of the inputs is of samples: shapes are whole, and samples are given one at a time
+    is_alone: bool = False
     tolerance: float = 1e-3  #: of ONNX Runtime against torch, relative to the largest output
     preprocessing: Mapping[str, Any] | None = None  #: of published weights; None: the task's
     #: files, by name, that go with the network (a tokenizer.json)
