@@ -1,10 +1,11 @@
 """Samples that stand for data where there are none.
 
-An image is noise whose power falls with the square of the frequency, as that of photographs does,
-in colours that go together: layers see slopes and plains of all sizes, which white noise lacks.
+An image is dead leaves: discs of all sizes that lie one over another, each of one colour, with some
+noise of a photograph's spectrum. Layers see edges, corners and plains in colours that go together,
+of which white noise has none, and that noise alone no edges.
 
-Source: Field 1987, "Relations between the statistics of natural images and the response properties
-of cortical cells" (the spectrum); Baradad et al. 2021, arXiv:2106.05963 (networks take it so).
+Source: Ruderman 1997, "Origins of scaling in natural images" (discs whose radii r are as frequent
+as r^-3); Baradad et al. 2021, arXiv:2106.05963 (networks learn from them).
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from compress.tasks.task import Input
 
 _MEAN, _STD = 0.45, 0.26  # of photographs' pixels, as parts of the brightest
 _WHITE = 255
+_LEAVES = 400  # of an image
+_SMALLEST, _LARGEST = 1 / 75, 0.6  # radius of a leaf, of the image's side
+_TEXTURE = 0.15  # part of the variance that is noise
+_BRIGHTNESS = 0.5  # standard deviation from image to image, where that within one is 1
 _LEAST_SIDE = 8  # of what is taken for an image
 _SIDE, _LENGTH = 64, 32  # of an image and a row, where the network takes any
 #: Luminance, red against blue, green against both: what colours are made of, and how much of each.
@@ -79,6 +84,36 @@ def _sized(shape: Sequence[int], size: int) -> tuple[int, ...]:
 
 def _image(shape: tuple[int, ...], drawn: np.random.Generator) -> NDArray[np.float32]:
     """Return one image of about mean 0 and standard deviation 1, shape `(channels, h, w)`."""
+    leaves, noise = _leaves(shape, drawn), _noise(shape, drawn)
+    leaves = (leaves - leaves.mean()) / max(leaves.std(), 1e-3)
+    mixed = np.sqrt(1 - _TEXTURE) * leaves + np.sqrt(_TEXTURE) * noise
+    mixed += _BRIGHTNESS * drawn.standard_normal()
+    return np.asarray(mixed / np.hypot(1, _BRIGHTNESS), np.float32)
+
+
+def _leaves(shape: tuple[int, ...], drawn: np.random.Generator) -> Array:
+    """Return discs of one colour each, the last one on top."""
+    channels, height, width = shape
+    side = max(height, width)
+    image = np.zeros(shape)
+    radii = np.minimum(_SMALLEST / np.sqrt(1 - drawn.random(_LEAVES)), _LARGEST) * side
+    colours = drawn.standard_normal((_LEAVES, channels))
+    if channels == 3:
+        colours = colours @ _COLOURS.T
+    for radius, colour in zip(np.maximum(radii, 1), colours, strict=True):
+        middle = drawn.uniform(-radius, (height + radius, width + radius))
+        (top, left), (bottom, right) = (
+            np.clip(np.ceil(middle + way * radius), 0, (height, width)).astype(int)
+            for way in (-1, 1)
+        )
+        down, across = np.arange(top, bottom) - middle[0], np.arange(left, right) - middle[1]
+        is_inside = np.square(down)[:, None] + np.square(across) < radius**2
+        image[:, top:bottom, left:right][:, is_inside] = colour[:, None]
+    return image
+
+
+def _noise(shape: tuple[int, ...], drawn: np.random.Generator) -> Array:
+    """Return noise whose power falls with the square of the frequency, of variance 1."""
     channels, height, width = shape
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     size = (2, channels, *frequency.shape)
@@ -87,5 +122,5 @@ def _image(shape: tuple[int, ...], drawn: np.random.Generator) -> NDArray[np.flo
     planes /= planes.std(axis=(1, 2), keepdims=True)
     if channels == 3:
         planes = np.einsum("cd,dhw->chw", _COLOURS, planes)
-    mixed: NDArray[np.float32] = (planes / planes.std()).astype(np.float32)
+    mixed: Array = planes / planes.std()
     return mixed

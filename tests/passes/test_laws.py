@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
+import lzma
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from compress.constrained import Mask, Shared, constraints_of
-from compress.passes.context import Context
-from compress.passes.prune import prune
-from compress.passes.quantize import quantize
-from compress.passes.settings import PruneSettings, QuantizeSettings
+from compress.errors import SettingsError
+from compress.passes import table
+from compress.passes.context import Context, Passed
+from compress.passes.settings import PruneSettings, QuantizeSettings, TargetBytesSettings
 from compress.passes.targets import bits_targets, sparsity_targets
 from compress.passes.torch_network import TorchNetwork
 from compress.passes.weights import weights_of
@@ -68,36 +71,51 @@ def gru() -> tuple[nn.Module, Tensor, Tensor]:
     return Language(nn.GRU(12, 12, batch_first=True)), tokens, (tokens.flatten() * 3) % 20
 
 
-def pruned(model: nn.Module, scope: Any, schedule: Any = "one-shot") -> Any:
-    settings = PruneSettings(
-        sparsity=sparsity_targets(str(SPARSITY)), scope=scope, schedule=schedule, interval=2
-    )
-    return prune(TorchNetwork(model), settings, Context())
+def file_bytes(network: Any) -> int:
+    """Stand for a file that ships: what LZMA makes of all parameters."""
+    held = network.model.state_dict().values()
+    return len(lzma.compress(b"".join(t.contiguous().numpy().tobytes() for t in held)))
 
 
-def shared(model: nn.Module, init: Any) -> Any:
-    settings = QuantizeSettings(bits=bits_targets(f"{BITS}bit"), init=init)
-    return quantize(TorchNetwork(model), settings, Context(seed=1))
-
-
-def both(model: nn.Module) -> Any:
-    pruned(model, "lamp")
-    return shared(model, "linear")
-
-
-MODELS = (convolutions, lstm, gru)
-PASSES: dict[str, Callable[[nn.Module], Any]] = {
-    "prune lamp": lambda model: pruned(model, "lamp"),
-    "prune global": lambda model: pruned(model, "global"),
-    "prune uniform": lambda model: pruned(model, "uniform"),
-    "share linear": lambda model: shared(model, "linear"),
-    "share density": lambda model: shared(model, "density"),
-    "share random": lambda model: shared(model, "random"),
-    "prune then share": both,
+#: VALUE of each pass's option, and other settings that the laws hold for, too.
+EXAMPLES: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "prune": (str(SPARSITY), [{}, {"scope": "global"}, {"scope": "uniform"}]),
+    "quantize": (f"{BITS}bit", [{}, {"init": "density"}, {"init": "random"}]),
+    "target_bytes": ("4k", [{"max_bits": BITS}]),
 }
 
+
+def applies(name: str, value: str, **others: Any) -> Callable[[nn.Module], Passed]:
+    """Return what carries out a pass of the table."""
+    (row,) = [row for row in table.PASSES if row.name == name]
+    settings = row.settings(**{row.short: row.parse(value)}, **others)
+
+    def apply(model: nn.Module) -> Passed:
+        return row.function()(TorchNetwork(model), settings, Context(seed=1, file_bytes=file_bytes))
+
+    return apply
+
+
+def after_pruning(name: str) -> Callable[[nn.Module], Passed]:
+    value, variants = EXAMPLES[name]
+    then = applies(name, value, **variants[0])
+
+    def apply(model: nn.Module) -> Passed:
+        applies("prune", str(SPARSITY))(model)
+        return then(model)
+
+    return apply
+
+
+CASES = {
+    " ".join([name, *map(str, others.values())]): applies(name, value, **others)
+    for name, (value, variants) in EXAMPLES.items()
+    for others in variants
+} | {f"prune, then {name}": after_pruning(name) for name in EXAMPLES}
+MODELS = (convolutions, lstm, gru)
+
 every_model = pytest.mark.parametrize("make", MODELS)
-every_pass = pytest.mark.parametrize("apply_pass", PASSES.values(), ids=PASSES)
+every_pass = pytest.mark.parametrize("apply_pass", CASES.values(), ids=CASES)
 
 
 def train(model: nn.Module, inputs: Tensor, labels: Tensor, steps: int = 5) -> None:
@@ -219,6 +237,99 @@ def test_what_is_no_weight_is_left_alone(make, apply_pass):
     assert all(parameter is storage[name] for name, parameter in model.named_parameters())
 
 
+@every_model
+@every_pass
+def test_what_is_zero_stays_zero_and_all_is_finite(make, apply_pass):
+    model, _, _ = make()
+    weights, _ = weights_of(model)
+    with torch.no_grad():
+        for weight in weights:
+            weight.parameter.view(-1)[::5] = 0
+    apply_pass(model)
+    for weight in weights:
+        assert not weight.parameter.view(-1)[::5].any()
+        assert torch.isfinite(weight.parameter).all()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_masks_are_kept(name):
+    model, _, _ = convolutions()
+    applies("prune", str(SPARSITY))(model)
+    masks = {w.name: w.mask for w in weights_of(model)[0]}
+    value, (others, *_) = EXAMPLES[name]
+    passed = applies(name, value, **others)(model)
+    for weight in weights_of(model)[0]:
+        assert not weight.values()[~masks[weight.name]].any()
+    assert passed.sparsity >= SPARSITY - 1e-3
+
+
+@pytest.mark.parametrize("row", table.PASSES, ids=lambda row: row.name)
+def test_every_pass_of_the_table_is_under_the_laws(row):
+    assert row.name in EXAMPLES
+    assert callable(row.function())
+    assert row.short in {field.name for field in dataclasses.fields(row.settings)}
+    assert {other.name for other in table.PASSES} >= set(row.instead_of)
+
+
+@pytest.mark.parametrize(("name", "value"), [("prune", "nosuch=0.5"), ("quantize", "nosuch=5bit")])
+def test_a_wrong_target_is_named(name, value):
+    with pytest.raises(SettingsError, match="target 'nosuch' matches no layer"):
+        applies(name, value)(convolutions()[0])
+
+
+TOY = '''
+"""A pass that halves weights."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from compress.passes.chosen import all_of
+from compress.passes.context import Layer, Passed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalveSettings:
+    """Times that weights are halved."""
+
+    times: Annotated[int, Meta(ge=1, description="how often")]
+
+
+def halve(network, settings, context):
+    weights, skipped = all_of(network)
+    for weight in weights:
+        weight.set_values(weight.values() / 2**settings.times)
+    layers = [
+        Layer(w.name, w.kind, w.shape, w.values().size, int((w.values() != 0).sum()))
+        for w in weights
+    ]
+    return Passed(layers=tuple(layers), skipped=tuple(skipped), figures={"times": settings.times})
+'''
+
+
+def test_a_pass_is_one_file_and_one_row(tmp_path, monkeypatch):
+    (tmp_path / "halving_for_test.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = importlib.import_module("halving_for_test").HalveSettings
+    row = table.Pass(
+        name="halve", settings=settings, run="halving_for_test:halve", short="times",
+        parse=int, metavar="N",
+    )  # fmt: skip
+    monkeypatch.setattr(table, "PASSES", (*table.PASSES, row))
+    toy = applies("halve", "2")
+    model, _, _ = convolutions()
+    before = model.conv.weight.detach().clone()
+    assert toy(model).figures == {"times": 2}
+    torch.testing.assert_close(model.conv.weight.detach(), before / 4)
+    for make in MODELS:
+        test_the_report_holds_every_parameter_once_in_integers(make, toy)
+        test_what_is_no_weight_is_left_alone(make, toy)
+        test_what_is_zero_stays_zero_and_all_is_finite(make, toy)
+        test_same_input_settings_and_seed_give_the_same_bytes(make, toy)
+    monkeypatch.delitem(sys.modules, "halving_for_test")
+
+
 @every_pass
 def test_tied_weights_count_once_and_stay_tied(apply_pass):
     model, inputs, labels = lstm()
@@ -239,6 +350,7 @@ def test_every_kind_is_covered():
     [
         PruneSettings(sparsity=sparsity_targets("0.5")),
         QuantizeSettings(bits=bits_targets("4bit")),
+        TargetBytesSettings(target_bytes=9),
     ],
 )
 def test_settings_are_frozen(settings):
@@ -251,7 +363,7 @@ def test_settings_are_frozen(settings):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_float_types(dtype):
     model = nn.Linear(16, 16).to(dtype)
-    both(model)
+    after_pruning("quantize")(model)
     weight = model.weight.detach()
     assert weight.dtype == dtype
     assert len(weight[weight != 0].unique()) <= 2**BITS
@@ -261,7 +373,7 @@ def test_other_float_types(dtype):
 def test_channels_last_weights():
     plain, other = (convolutions()[0] for _ in range(2))
     other = other.to(memory_format=torch.channels_last)
-    both(plain)
-    both(other)
+    after_pruning("quantize")(plain)
+    after_pruning("quantize")(other)
     assert torch.equal(plain.conv.weight, other.conv.weight)
     assert torch.equal(plain.up.weight, other.up.weight)

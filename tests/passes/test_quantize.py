@@ -149,3 +149,68 @@ def test_errors():
         model[3].weight[0, 0] = float("inf")
     with pytest.raises(DataError, match=r"^3\.weight: values must be finite"):
         share(model, settings("2bit"), seed=0)
+
+
+def with_means(n: int, seed: int) -> np.ndarray:
+    """Return inputs that go together, as those behind a ReLU do."""
+    drawn = np.random.default_rng(seed)
+    mixed = drawn.standard_normal((n, 6)) @ drawn.standard_normal((6, 2 * 49))
+    return np.maximum(mixed + 0.5, 0).reshape(n, 2, 7, 7).astype(np.float32)
+
+
+def entropy(model: nn.Module) -> float:
+    bits = 0.0
+    for shared in constraints_of(model).by_name.values():
+        _, counts = np.unique(shared.codes.numpy(), return_counts=True)
+        bits -= (counts * np.log2(counts / counts.sum())).sum()
+    return bits
+
+
+def convolutions() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Flatten(),
+        nn.Linear(144, 10),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def test_errors_cancel_at_no_more_bits():
+    dense, given = convolutions(), with_means(400, 0)
+    unseen = torch.from_numpy(given[250:])
+    errors, bits = [], []
+    for samples in (None, lambda n: (given[:250][:n],)):
+        model = convolutions()
+        passed = quantize(TorchNetwork(model), settings("3bit"), Context(samples=samples))
+        assert passed.notes == ()
+        errors.append(float((model(unseen) - dense(unseen)).square().mean()))
+        bits.append(entropy(model))
+    assert errors[1] < 0.6 * errors[0]
+    assert bits[1] <= bits[0]
+
+
+@pytest.mark.parametrize("are_real", [True, False])
+@pytest.mark.parametrize("text", ["4bit", "8bit"])
+def test_what_few_bits_usually_do_is_told_where_nothing_makes_up_for_it(text, are_real):
+    told, given = [], with_means(30, 0)
+    context = Context(samples=lambda n: (given[:n],), are_real=are_real, note=told.append)
+    quantize(TorchNetwork(convolutions()), settings(text), context)
+    warned = [line for line in told if line.startswith("at 4 bits, without samples of the data")]
+    assert len(warned) == (text == "4bit" and not are_real)
+
+
+def test_training_begins_at_what_was_found():
+    model, seen = net(), []
+
+    def fit(on_step):
+        assert on_step is None
+        seen.append(model[2].weight.detach().unique().numel())
+        shared = shared_of(model, "2.weight")
+        with torch.no_grad():
+            shared.codebook += 1
+        constraints_of(model).apply(model)
+
+    passed = quantize(TorchNetwork(model), settings("2bit"), Context(fit=fit))
+    assert seen == [4]
+    assert passed.layers[1].distinct == 4
+    assert model[2].weight.mean() > 0.5
