@@ -227,6 +227,9 @@ def _passed(row: Pass, model: nn.Module, settings: object, context: Context) -> 
 def _arrays(given: Given | Sequence[Given]) -> Samples:
     """Return an array for each input."""
     several = [given] if isinstance(given, Tensor | np.ndarray) else list(given)
+    for held in several:
+        is_brain = isinstance(held, Tensor) and held.dtype == torch.bfloat16
+        require(not is_brain, "inputs", "of a type that numpy has; take model.float()", "bfloat16")
     arrays = [
         array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
         for array in several

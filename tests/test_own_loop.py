@@ -16,6 +16,7 @@ import compress
 from compress.errors import DataError, OutputError, SettingsError, UnsupportedLayerError
 from compress.export.settings import OnnxSettings
 from compress.passes.settings import PruneSettings, QuantizeSettings
+from compress.passes.targets import Targets
 from compress.preprocess import Preprocessing
 from compress.runtime import load
 
@@ -132,19 +133,13 @@ def test_what_options_take_is_taken() -> None:
         "4.weight": 216,
     }
     uniform = compress.prune(as_field, 0.5, scope="uniform")
-    settings = PruneSettings(sparsity=passed_targets(0.5), scope="uniform")
+    settings = PruneSettings(sparsity=Targets.plain(0.5), scope="uniform")
     assert compress.prune(as_settings, settings) == uniform
     assert [layer.bits for layer in compress.share(as_text, "conv=4bit,fc=2").layers] == [4, 2]
     assert [layer.bits for layer in compress.share(as_field, 3, init="density").layers] == [3, 3]
-    again = compress.share(as_settings, QuantizeSettings(bits=passed_targets(3)), init="density")
+    again = compress.share(as_settings, QuantizeSettings(bits=Targets.plain(3)), init="density")
     assert [layer.bits for layer in again.layers] == [3, 3]
     assert torch.equal(as_settings[4].weight, as_field[4].weight)
-
-
-def passed_targets(value: Any) -> Any:
-    from compress.passes.targets import Targets
-
-    return Targets.plain(value)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +163,7 @@ def passed_targets(value: Any) -> Any:
             "as many rows",
         ),
         (lambda m: compress.save(m, torch.zeros(1, 1, 8, 8), "net.onnx"), "ends in .safetensors"),
+        (lambda m: compress.save(m, torch.zeros(2).bfloat16(), "a.safetensors"), "bfloat16"),
     ],
 )
 def test_bad_settings_are_told_in_one_line(act: Callable[[nn.Module], object], told: str) -> None:
@@ -283,6 +279,35 @@ def test_inputs_and_outputs_have_names(tmp_path: Path) -> None:
     assert [value.name for value in session.outputs] == ["sum", "count"]
     with pytest.raises(SettingsError, match="input_names must be 2 names"):
         compress.save(Two(), given, tmp_path / "c.safetensors", input_names=["left"])
+
+
+def test_half_precision_stays_and_what_numpy_lacks_is_told(tmp_path: Path) -> None:
+    half = nn.Linear(64, 10).half()
+    compress.share(half, 4)
+    compress.save(half, torch.randn(2, 64).half(), tmp_path / "half.safetensors")
+    assert load(tmp_path / "half.safetensors").inputs[0].type == "tensor(float16)"
+    brain = nn.Sequential(nn.Linear(64, 10), Brain())
+    with pytest.raises(UnsupportedLayerError, match="returns bfloat16"):
+        compress.save(brain, torch.randn(2, 64), tmp_path / "brain.safetensors")
+
+
+class Brain(nn.Module):
+    """Gives its input in bfloat16."""
+
+    def forward(self, given: Tensor) -> Tensor:
+        return given.bfloat16()
+
+
+def test_a_compiled_module_is_one_like_any_other(tmp_path: Path) -> None:
+    model = network()
+    compiled = torch.compile(model, backend="eager")
+    compress.prune(compiled, 0.8)
+    compress.share(compiled, 3)
+    train(
+        compiled, torch.optim.SGD(compress.constraints(compiled).trained_parameters(compiled), 0.1)
+    )
+    assert zeros(model) == pytest.approx(0.8, abs=0.01)
+    assert distinct(model[4].weight) <= 8
 
 
 class Drifting(nn.Module):

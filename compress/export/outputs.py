@@ -17,14 +17,17 @@ def outputs_of(model: nn.Module, inputs: Sequence[Tensor]) -> list[NDArray[Any]]
     """Return all tensors of what a model returns, in the order in which they are exported.
 
     Raises:
-        UnsupportedLayerError: when it returns none.
+        UnsupportedLayerError: when it returns none, or some that numpy has no type for.
     """
     with torch.inference_mode():
         returned = model(*inputs)
-    found = [leaf.numpy() for leaf in _pytree.tree_leaves(returned) if isinstance(leaf, Tensor)]
+    found = [leaf for leaf in _pytree.tree_leaves(returned) if isinstance(leaf, Tensor)]
+    name = type(model).__name__
     if not found:
-        raise UnsupportedLayerError(f"{type(model).__name__} returns no tensor")
-    return found
+        raise UnsupportedLayerError(f"{name} returns no tensor")
+    if any(leaf.dtype == torch.bfloat16 for leaf in found):
+        raise UnsupportedLayerError(f"{name} returns bfloat16, which numpy has not; use .float()")
+    return [leaf.numpy() for leaf in found]
 
 
 def numbered(name: str, count: int) -> list[str]:

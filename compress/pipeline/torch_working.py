@@ -15,13 +15,13 @@ from typing import Any, Literal
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.utils import _pytree
+from torch import nn
 
 from compress.artifact import archive, convert
 from compress.artifact.sources import open_source
-from compress.errors import DataError, SettingsError, UnsupportedLayerError
+from compress.errors import DataError, SettingsError
 from compress.export.onnx import export
+from compress.export.outputs import numbered, outputs_of
 from compress.passes.context import OnStep
 from compress.passes.torch_network import TorchNetwork
 from compress.pipeline import published, weights
@@ -132,12 +132,7 @@ class TorchWorking:
     @torch.inference_mode()
     def run(self, inputs: Arrays) -> list[NDArray[Any]]:
         """Return all tensors of what the network returns, in the order of the file's outputs."""
-        returned = self.model.eval().cpu()(*map(torch.from_numpy, inputs))
-        leaves = _pytree.tree_leaves(returned)
-        found = [leaf.numpy() for leaf in leaves if isinstance(leaf, Tensor)]
-        if not found:
-            raise UnsupportedLayerError(f"{type(self.model).__name__} returns no tensor")
-        return found
+        return outputs_of(self.model.eval().cpu(), [torch.from_numpy(array) for array in inputs])
 
     def figures(self, metric: Metric, samples: Samples, progress: Progress) -> Figures:
         """Return a metric's figures of samples, a row each."""
@@ -178,7 +173,7 @@ class TorchWorking:
             path,
             replace(self.recipe.onnx, **fixed),
             input_names=[given.name for given in self.subject.inputs],
-            output_names=_output_names(count),
+            output_names=numbered("output", count),
             facts={
                 "model": self.subject.name,
                 **(self.data.facts if self.data is not None else {}),
@@ -239,8 +234,3 @@ def _device(name: Literal["auto", "cpu", "cuda"]) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
-
-
-def _output_names(count: int) -> list[str]:
-    """Name a network's outputs: output, or output_0, output_1 and so on."""
-    return ["output"] if count == 1 else [f"output_{place}" for place in range(count)]
