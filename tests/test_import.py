@@ -23,7 +23,9 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 import compress, compress_zoo
-for package in ("artifact", "codecs", "kernels", "runtime", "measure", "cli", "report"):
+for package in (
+    "artifact", "codecs", "kernels", "runtime", "measure", "cli", "report", "references",
+):
     held = importlib.import_module(f"compress.{package}")
     for found in pkgutil.iter_modules(held.__path__, held.__name__ + "."):
         importlib.import_module(found.name)
