@@ -74,10 +74,10 @@ def test_how_many_tokens_there_are_is_told_by_the_tables(write):
 
 def test_sizes_that_are_open_can_be_said(write):
     path = write([value("x", "n", 3, "h", "w"), value("i", "n", "m", kind=INT64)])
-    subject = resolve(path, inputs="3x24x24,7<50")
+    subject = resolve(path, inputs="3x24x24,7:50")
     assert list(subject.inputs) == [Given("x", (3, 24, 24)), Given("i", (7,), 50)]
     with pytest.raises(SettingsError, match=r"input x of net\.onnx has shape"):
-        resolve(path, inputs="1x24x24,7<50")
+        resolve(path, inputs="1x24x24,7:50")
     with pytest.raises(SettingsError, match="a shape for each of x, i, got 1"):
         resolve(path, inputs="3x24x24")
 

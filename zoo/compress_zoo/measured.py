@@ -13,5 +13,5 @@ SETTING = "90% zeros, 5 bits"
 
 def file_bytes() -> dict[str, int]:
     """Return the size of the compressed file by the name of the row."""
-    text = resources.files("zoo").joinpath("measured.csv").read_text(encoding="utf-8")
+    text = resources.files("compress_zoo").joinpath("measured.csv").read_text(encoding="utf-8")
     return {row["name"]: int(row["file_bytes"]) for row in csv.DictReader(text.splitlines())}

@@ -1,20 +1,22 @@
-"""Networks that are files."""
+"""An ONNX file: its initializers are the weights, and its graph stays as it is.
+
+Facts that a file of ours tells (preprocessing) are taken over.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from compress.artifact import facts
 from compress.errors import DataError, SettingsError
 from compress.references import onnx_inputs
-from compress.references.networks import require_file
+from compress.references.asked import Asked, file_name
 from compress.references.subject import Given, Onnx, Subject
-from compress.tasks import Task
 
 
-def onnx(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
-    """Return an ONNX file; its inputs are read from the graph, and what it leaves open from these.
+def resolve(text: str, asked: Asked) -> Subject:
+    """Return the network of a file; its inputs are read from the graph, and open sizes as asked.
 
     Raises:
         DataError: when it cannot be read.
@@ -22,42 +24,27 @@ def onnx(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
     """
     from compress.artifact.sources import open_source
 
-    path = require_file(text)
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise SettingsError(f"model {text} is not a file")
     model = open_source(path).model
     taken = onnx_inputs.read(model.graph)
     if not taken.inputs:
         raise DataError(f"{path} has no inputs")
     said = taken.inputs
-    if inputs:
-        pairs = zip(taken.inputs, _as_many(inputs, taken.inputs), strict=True)
+    if asked.inputs is not None:
+        pairs = zip(taken.inputs, _as_many(asked.inputs, taken.inputs), strict=True)
         said = tuple(_said(own, other, path.name) for own, other in pairs)
     told = facts.from_entries({entry.key: entry.value for entry in model.metadata_props})
     preprocessing = told.get("preprocessing")
     return Subject(
-        name=named(path.stem),
+        name=file_name(path.stem),
         source=Onnx(path=path),
         inputs=said,
         batch=taken.batch,
         is_alone=taken.is_alone,
         preprocessing=preprocessing if isinstance(preprocessing, dict) else None,
     )
-
-
-def pt2(text: str, task: Task | None, inputs: Sequence[Given]) -> Subject:
-    """Refuse what torch.export saved: torch 2.14 reads it by running what is pickled in it."""
-    raise SettingsError(
-        f"model {text} cannot be read without running code that is pickled in it, as torch itself "
-        "warns; export it to ONNX (torch.onnx.export) and name that file"
-    )
-
-
-def named(text: str) -> str:
-    """Return a name of files for any text.
-
-    >>> named("org/net v2")
-    'net_v2'
-    """
-    return re.sub(r"[^\w.-]+", "_", text.rstrip("/").rpartition("/")[2]) or "network"
 
 
 def _as_many(inputs: Sequence[Given], taken: Sequence[Given]) -> Sequence[Given]:
