@@ -186,7 +186,7 @@ def test_torch_that_is_missing_is_told_with_its_extra(tmp_path: Path) -> None:
 def test_our_own_errors_pass(tmp_path: Path) -> None:
     path = tmp_path / "ours.py"
     path.write_text("from compress.errors import DataError\nraise DataError('no weights')\n")
-    with pytest.raises(CompressError, match="^no weights$"):
+    with pytest.raises(CompressError, match=r"^no weights$"):
         resolve(f"{path}:net")
 
 

@@ -58,7 +58,7 @@ def test_files_that_run_code_are_refused(suffix: str, tmp_path: Path) -> None:
 
 def test_a_row_of_the_zoo() -> None:
     subject = resolve("resnet18")
-    assert (subject.name, list(subject.inputs)[0].shape) == ("resnet18", (3, 224, 224))
+    assert (subject.name, next(iter(subject.inputs)).shape) == ("resnet18", (3, 224, 224))
     source = subject.source
     assert isinstance(source, Torch)
     assert source.load_pretrained is not None
@@ -66,7 +66,7 @@ def test_a_row_of_the_zoo() -> None:
     assert source.is_made_for(Classes(IMAGENET))  # type: ignore[arg-type]  # enough of a task
     assert not source.is_made_for(Classes(10))  # type: ignore[arg-type]  # as above
     assert resolve("resnet18", inputs="3x64x64").inputs == [Given("input", (3, 64, 64))]
-    with pytest.raises(CompressError, match="the nearest are .*resnet50"):
+    with pytest.raises(CompressError, match=r"the nearest are .*resnet50"):
         resolve("resnt50")
     with pytest.raises(CompressError, match="compress zoo lists them"):
         resolve("qqqq")
