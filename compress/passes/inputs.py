@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from compress.kernels.rate import Quantized, compensate
 from compress.passes.network import Moments, Network, Samples, Values, Weight
 
-PLACES = 256  # of a sample, up to four times as many: neighbouring places tell the same
+PLACES = 64  # of an image, up to four times as many: neighbouring places tell the same
+ROWS = 256  # of a sequence, up to twice as many
 BLOCK = 1024  # inputs whose errors are seen together: a factor is no larger than this squared
 _DAMPING = 0.01  # of the mean square of an input, and as much again as inputs per place seen
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import DataError
-from compress.passes.inputs import BLOCK, PLACES
+from compress.passes.inputs import BLOCK, PLACES, ROWS
 from compress.passes.network import Moments
 from compress.passes.onnx_graph import Found, Use, attribute, contracted
 
@@ -127,7 +127,7 @@ def _of_linear(use: Use, given: Array, skipped: int) -> Array:
     values = given.swapaxes(-1, -2) if swapped and given.ndim > 1 else given
     rows = values.reshape(-1, values.shape[-1])
     of_one = len(rows) // max(len(given), 1)
-    step = max(of_one // PLACES, 1)
+    step = max(of_one // ROWS, 1)
     first = -(skipped * of_one) % step
     return np.ascontiguousarray(rows[first::step].T)[None]
 

@@ -18,9 +18,10 @@ from compress.passes.apart import Apart, held_apart, in_all, least
 from compress.passes.context import Context, Layer, Passed
 from compress.passes.inputs import Factor, compensated, input_factors
 from compress.passes.network import Codes, Levels, Network, Samples, Skipped, Values, Weight
-from compress.passes.samples import count
+from compress.passes.samples import count, rows
 from compress.threads import n_cores, side_by_side
 
+_FEW = 64  # samples: a shift is taken before and after on the same, so that noise is small
 ALONE = "errors do not cancel"
 
 Found = Mapping[str, Quantized]  # by weight
@@ -42,7 +43,8 @@ class Steps:
 
     seen: Samples  #: that they may use
     apart: Apart  #: what they are judged on
-    levels: Levels  #: before sharing
+    few: Samples  #: those of the seen that biases are moved on
+    levels: Levels  #: on these, before sharing
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Sharing:
         steps = self.steps
         if steps is None:
             return
-        if not self._helps("corrected", lambda: self.network.correct(steps.seen, steps.levels)):
+        if not self._helps("corrected", lambda: self.network.correct(steps.few, steps.levels)):
             self.network.set_vectors(self._vectors)
 
     def passed(self, skipped: Sequence[Skipped], bits: Mapping[str, int]) -> Passed:
@@ -212,4 +214,5 @@ def _steps(
             f"nothing is corrected with fewer than {least()}",
         )
     seen, apart = divided
-    return Steps(seen, apart, network.levels(seen)), ()
+    few = rows(seen, slice(_FEW))
+    return Steps(seen, apart, few, network.levels(few)), ()

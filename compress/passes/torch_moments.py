@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from compress.passes.inputs import BLOCK, PLACES
+from compress.passes.inputs import BLOCK, PLACES, ROWS
 from compress.passes.network import Moments
 from compress.passes.weights import TorchWeight
 
@@ -74,7 +74,7 @@ def _inputs(layer: nn.Module, given: Tensor) -> Tensor:
     """Return what a row of the weight is multiplied with, shape `(groups, n, places)`."""
     if isinstance(layer, nn.Linear):
         rows = given.reshape(-1, given.shape[-1])
-        step = max(len(rows) // (PLACES * len(given)), 1)
+        step = max(len(rows) // (ROWS * len(given)), 1)
         return rows[::step].T.unsqueeze(0)
     assert isinstance(layer, nn.Conv1d | nn.Conv2d)
     if given.ndim == len(layer.kernel_size) + 1:

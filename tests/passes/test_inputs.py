@@ -65,7 +65,7 @@ def test_weights_times_inputs_are_the_output(name):
 )
 def test_not_all_places_of_a_large_input_are_taken(layer, shape):
     taken = torch_moments._inputs(layer, samples(shape)).shape[2] / shape[0]
-    assert 200 <= taken <= 1100
+    assert 50 <= taken <= 520
 
 
 def test_factors_invert_the_mean_outer_product():
