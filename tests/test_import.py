@@ -23,13 +23,11 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 import compress, compress_zoo
-for package in (
-    "artifact", "codecs", "kernels", "runtime", "measure", "cli", "report", "references",
-):
+for package in ("artifact", "codecs", "kernels", "runtime", "measure", "cli", "report"):
     held = importlib.import_module(f"compress.{package}")
     for found in pkgutil.iter_modules(held.__path__, held.__name__ + "."):
         importlib.import_module(found.name)
-import compress.passes.onnx_network
+import compress.passes.onnx_network, compress.references
 for found in pkgutil.walk_packages(compress_zoo.__path__, "compress_zoo."):
     if not found.name.startswith("compress_zoo.networks."):  # imported where a network is built
         importlib.import_module(found.name)

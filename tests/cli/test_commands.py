@@ -21,7 +21,7 @@ from tests.cli.runs import file_of_run, small_run
 
 COMMANDS = (
     "run", "pack", "unpack", "inspect", "verify", "sign", "keygen", "eval", "predict", "import",
-    "zoo", "doctor", "warm",
+    "zoo", "cache", "doctor", "warm",
 )  # fmt: skip
 # A process in which some packages are not installed, and which tells what it has loaded.
 WITHOUT = """
