@@ -75,7 +75,7 @@ def command(
     _show_all(rows)
     trained = ", ".join(names.tasks(""))
     notes().print(f"{len(rows)} rows; file: compressed at {measured.SETTING}, random weights")
-    notes().print(f"tasks that compress run trains on: {trained}")
+    notes().print(f"tasks that compress run trains on: {trained}", soft_wrap=True)
 
 
 def _row(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:

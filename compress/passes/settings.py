@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from compress import settings
 from compress.errors import require
-from compress.passes.apart import in_all
 from compress.passes.targets import Targets, require_bits, require_sparsities
 from compress.training.settings import TrainSettings
 
@@ -97,7 +96,7 @@ class QuantizeSettings:
     @property
     def looks_at(self) -> int:
         """Samples that are looked at, those that judge among them."""
-        return in_all(self.samples) + (JUDGES if self.bits == "auto" else 0)
+        return _in_all(self.samples) + (JUDGES if self.bits == "auto" else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,4 +129,10 @@ class TargetBytesSettings:
     @property
     def looks_at(self) -> int:
         """Samples that are looked at, those that judge among them."""
-        return in_all(self.samples)
+        return _in_all(self.samples)
+
+
+def _in_all(used: int) -> int:
+    from compress.passes.apart import in_all  # which loads numpy, and help does not
+
+    return in_all(used)

@@ -13,7 +13,7 @@ from tests.cli.console import Outcome, compress
 RECIPE = """
 model: lenet-300-100
 task: digits
-baseline: {epochs: 3, batch: 64, lr: 0.1}
+dense: {epochs: 3, batch: 64, lr: 0.1}
 prune: {sparsity: 0.9, interval: 5}
 quantize: 4bit
 epochs: 2

@@ -116,13 +116,13 @@ def test_run() -> None:
     report = done.json()
     assert report["model"] == "lenet-300-100"
     stages = dict.fromkeys(line.split()[0] for line in done.err.splitlines())
-    assert list(stages) == ["dense", "prune", "share", "export", "pack", "check", "report"]
+    assert list(stages) == ["dense", "prune", "quantize", "export", "pack", "check", "report"]
     assert "dense    trains lenet-300-100 for 3 epochs of 1,200 samples; for fewer: " in done.err
     assert json.loads((folder / "report.json").read_text()) == report
     used = report["used"]
     assert (used["weights"], used["inputs"]) == ("trained", ["1x28x28"])
-    epochs = [used[name]["epochs"] for name in ("baseline", "fine_tune", "centroids")]
-    assert epochs == [3, 2, 2]
+    trainings = used["dense"], used["prune"]["train"], used["quantize"]["train"]
+    assert [train["epochs"] for train in trainings] == [3, 2, 2]
 
 
 def test_run_ends_with_a_table(tmp_path: Path) -> None:

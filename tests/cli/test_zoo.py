@@ -28,7 +28,7 @@ def test_every_row_is_listed() -> None:
     assert all(f"{entry.name} " in printed.out for entry in registry.entries())
     assert printed.err == (
         f"{len(found)} rows; file: compressed at 90% zeros, 5 bits, random weights\n"
-        "tasks that compress run trains on: digits, mnist, imagefolder\n"
+        "tasks that compress run trains on: digits, mnist, cifar10, imagefolder, sst2, stsb\n"
     )
 
 
