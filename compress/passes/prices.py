@@ -85,7 +85,7 @@ class Curve:
         aim = (1 - NEAR) * n_bytes
         if fits is None and fails is None:
             # At high rates a bit more a weight lowers the price to a quarter.
-            price = self.high - 6 - _SLOPE * aim / max(self.weights, 1)
+            price = self.high - 4 - _SLOPE * aim / max(self.weights, 1)
         elif fits is None:
             assert fails is not None
             price = fails + max(self._bits_to_price(self._entropies[fails] - aim), 0.1)

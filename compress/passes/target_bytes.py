@@ -119,8 +119,8 @@ def _search(curve: Curve, target: int, size: Size, *, has_biases: bool) -> tuple
             if curve.entropy(price) <= curve.entropy(curve.high):
                 break
             fails = min(fails, aim, curve.entropy(price))
-        # What the file takes beside the entropy hardly changes.
-        aim += (1 + _NEAR) / 2 * target - n_bytes
+        # A file takes about the same part of its entropy at sizes that are near.
+        aim = curve.entropy(price) * (1 + _NEAR) / 2 * target / n_bytes
         if not fits < aim < fails:
             aim = (fits + fails) / 2
     if best is None:
