@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from compress_zoo.entry import Entry
 
 EXAMPLE = "compress zoo --family resnet --max-params 30M"
+
+Order = Literal["name", "params", "macs", "file", "accuracy"]
 
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -34,14 +36,29 @@ def _count(text: str) -> int:
 def command(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="One row, whole.", autocompletion=names.models),
+        typer.Argument(metavar="NAME", help="One row, whole.", autocompletion=names.rows),
     ] = None,
-    family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only this family.", autocompletion=names.facts("family")
+        ),
+    ] = None,
     task: Annotated[
-        str | None, typer.Option(help="Only networks for this task; compress run trains on some.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only networks for this task; compress run trains on some.",
+            autocompletion=names.facts("task"),
+        ),
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Only those of own, torchvision, timm or transformers.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only those of own, torchvision, timm or transformers.",
+            autocompletion=names.facts("library"),
+        ),
     ] = None,
     max_params: Annotated[
         int | None, typer.Option(metavar="N", parser=_count, help="At most so many, such as 5M.")
@@ -49,14 +66,22 @@ def command(
     max_macs: Annotated[
         int | None, typer.Option(metavar="N", parser=_count, help="At most so many, such as 2G.")
     ] = None,
+    sort: Annotated[
+        Order | None,
+        typer.Option(
+            metavar="name|params|macs|file|accuracy",
+            help="Smallest first, or the most accurate; by default by family.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the networks of the zoo, or show one."""
     from compress_zoo import measured, registry
 
-    sizes = measured.file_bytes()
+    figures = _Figures()
     if name is not None:
-        row = _whole(registry.get(name), sizes)
+        row = _whole(registry.get(name), figures)
         if as_json:
             print_json({"rows": [row]})
         else:
@@ -64,21 +89,44 @@ def command(
         return
     found = registry.entries(family, task=task, source=source)
     rows = [
-        _row(entry, sizes)
+        _row(entry, figures)
         for entry in found
         if (max_params is None or entry.params <= max_params)
         and (max_macs is None or entry.macs <= max_macs)
     ]
+    if sort is not None:
+        rows.sort(key=_ORDERS[sort])
     if as_json:
         print_json({"rows": rows})
         return
     _show_all(rows)
     trained = ", ".join(names.tasks(""))
     notes().print(f"{len(rows)} rows; file: compressed at {measured.SETTING}, random weights")
+    notes().print("top-1: of the published weights, as torchvision tells it")
     notes().print(f"tasks that compress run trains on: {trained}", soft_wrap=True)
 
 
-def _row(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:
+class _Figures:
+    """What is known of rows beside their own facts, by their names."""
+
+    def __init__(self) -> None:
+        from compress_zoo import accuracy, measured
+
+        self.file_bytes = measured.file_bytes()
+        self.accuracy = accuracy.top1()
+
+
+#: by what rows are sorted; those of which a figure is not known come last
+_ORDERS: Mapping[Order, Callable[[Mapping[str, Any]], Any]] = {
+    "name": lambda row: row["name"],
+    "params": lambda row: row["params"],
+    "macs": lambda row: row["macs"],
+    "file": lambda row: (row["file_bytes"] is None, row["file_bytes"]),
+    "accuracy": lambda row: (row["accuracy"] is None, -(row["accuracy"] or 0)),
+}
+
+
+def _row(entry: Entry, figures: _Figures) -> dict[str, Any]:
     return {
         "name": entry.name,
         "family": entry.family,
@@ -97,14 +145,15 @@ def _row(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:
             for given in entry.inputs
         ],
         "pretrained": entry.is_pretrained,
-        "file_bytes": sizes.get(entry.name),
+        "file_bytes": figures.file_bytes.get(entry.name),
+        "accuracy": figures.accuracy.get(entry.name),
     }
 
 
-def _whole(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:
+def _whole(entry: Entry, figures: _Figures) -> dict[str, Any]:
     origin = entry.origin
     return {
-        **_row(entry, sizes),
+        **_row(entry, figures),
         "weights": asdict(origin) if origin is not None else None,
         "batch": entry.batch,
         "tolerance": entry.tolerance,
@@ -112,14 +161,18 @@ def _whole(entry: Entry, sizes: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _show_all(rows: list[dict[str, Any]]) -> None:
-    table = grid("name", "family", "task", "source", "params>", "MACs>", "file>", "paper")
+    table = grid("name", "family", "task", "source", "params>", "MACs>", "file>", "top-1>", "paper")
     for row in rows:
         file = "-" if row["file_bytes"] is None else size(row["file_bytes"])
         table.add_row(
             row["name"], row["family"], row["task"], row["source"],
-            f"{row['params']:,}", f"{row['macs']:,}", file, row["paper"],
+            f"{row['params']:,}", f"{row['macs']:,}", file, _percent(row), row["paper"],
         )  # fmt: skip
     show(table)
+
+
+def _percent(row: Mapping[str, Any]) -> str:
+    return "-" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f}"
 
 
 def _show_one(row: Mapping[str, Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from compress_zoo import measured, registry
+from compress_zoo import accuracy, measured, registry
+from compress_zoo.tasks import NAMES
 
 from tests import needs
 from tests.cli.console import compress, spawn
@@ -22,13 +23,14 @@ def test_every_row_is_listed() -> None:
     for row in found:
         assert row.keys() == {
             "name", "family", "task", "source", "params", "macs", "paper", "inputs", "pretrained",
-            "file_bytes",
+            "file_bytes", "accuracy",
         }  # fmt: skip
     printed = compress("zoo")
     assert all(f"{entry.name} " in printed.out for entry in registry.entries())
     assert printed.err == (
         f"{len(found)} rows; file: compressed at 90% zeros, 5 bits, random weights\n"
-        "tasks that compress run trains on: digits, mnist, cifar10, imagefolder, sst2, stsb\n"
+        "top-1: of the published weights, as torchvision tells it\n"
+        f"tasks that compress run trains on: {', '.join(NAMES)}\n"
     )
 
 
@@ -50,6 +52,33 @@ def test_numbers_that_are_none(text: str) -> None:
     done = compress("zoo", "--max-params", text)
     assert done.code == 2
     assert "must be a number such as 300K, 5M or 2G" in done.err
+
+
+def test_order() -> None:
+    everything = rows()
+    for order, key in (("params", "params"), ("macs", "macs"), ("file", "file_bytes")):
+        known = [row[key] for row in rows("--sort", order) if row[key] is not None]
+        assert known == sorted(known)
+        assert len(known) == len([row for row in everything if row[key] is not None])
+    names = [row["name"] for row in rows("--sort", "name", "--family", "resnet")]
+    assert names == sorted(names)
+    found = [row["accuracy"] for row in rows("--sort", "accuracy")]
+    known = [figure for figure in found if figure is not None]
+    assert known == sorted(known, reverse=True)
+    assert found[len(known) :] == [None] * (len(found) - len(known))  # those come last
+    assert compress("zoo", "--sort", "age").code == 2
+
+
+def test_accuracy_is_what_torchvision_tells() -> None:
+    needs.module("torchvision")
+    from benchmarks.tables import zoo_accuracy
+
+    told = dict(line.split(",") for line in zoo_accuracy.text().splitlines()[1:])
+    held = accuracy.top1()
+    assert {name: round(float(value) / 100, 5) for name, value in told.items()} == held
+    assert held["resnet18"] == 0.69758
+    printed = compress("zoo", "--family", "resnet").out
+    assert " 69.76 " in printed
 
 
 def test_unknown_filters() -> None:
