@@ -73,7 +73,7 @@ def lenet() -> Report:
     measured = [
         ("dense", "validation", 0.9822),
         ("prune", "validation", 0.9806),
-        ("share", "validation", 0.9824),
+        ("quantize", "validation", 0.9824),
     ]
     return Report(
         model="lenet-300-100",
@@ -91,11 +91,13 @@ def lenet() -> Report:
             "model": "lenet-300-100",
             "task": "mnist",
             "weights": "trained",
-            "prune": {"sparsity": "0.92", "scope": "lamp", "schedule": "gradual"},
-            "quantize": {"bits": "6bit", "init": "linear"},
+            "prune": {
+                "sparsity": "0.92",
+                "scope": "lamp",
+                "train": {"epochs": 20, "lr": 0.001, "patience": None},
+            },
+            "quantize": {"bits": "6bit", "train": {"epochs": 10, "lr": 0.0001}},
             "onnx": {"dynamic_batch": True},
-            "fine_tune": {"epochs": 20, "lr": 0.001, "patience": None},
-            "centroids": {"epochs": 10, "lr": 0.0001, "patience": None},
             "inputs": ["1x28x28"],
         },
         versions=VERSIONS,
@@ -125,7 +127,7 @@ def lenet() -> Report:
         stages=(
             Stage(name="dense", seconds=0.41, peak_rss_bytes=402_653_184),
             Stage(name="prune", seconds=96.2, peak_rss_bytes=611_319_808, size_bytes=88_214),
-            Stage(name="share", seconds=42.08, peak_rss_bytes=640_679_936, size_bytes=26_530),
+            Stage(name="quantize", seconds=42.08, peak_rss_bytes=640_679_936, size_bytes=26_530),
             Stage(name="export", seconds=2.9, peak_rss_bytes=802_160_640),
             Stage(name="pack", seconds=0.21, peak_rss_bytes=802_160_640, size_bytes=26_412),
             Stage(name="check", seconds=1.3, peak_rss_bytes=822_083_584),
@@ -232,7 +234,9 @@ def resnet50() -> Report:
         stages=(
             Stage(name="dense", seconds=1.9, peak_rss_bytes=780_140_544),
             Stage(name="prune", seconds=0.92, peak_rss_bytes=910_163_968, size_bytes=11_302_772),
-            Stage(name="share", seconds=6.4, peak_rss_bytes=1_020_264_448, size_bytes=ledger.total),
+            Stage(
+                name="quantize", seconds=6.4, peak_rss_bytes=1_020_264_448, size_bytes=ledger.total
+            ),
             Stage(name="export", seconds=21.8, peak_rss_bytes=1_480_589_312),
             Stage(name="pack", seconds=7.7, peak_rss_bytes=1_480_589_312, size_bytes=ledger.total),
             Stage(name="check", seconds=2.2, peak_rss_bytes=1_512_046_592),

@@ -11,7 +11,7 @@ def test_steps_join_sizes_stages_and_accuracy_in_the_order_of_the_run(lenet):
     assert [row.name for row in rows] == [
         "dense",
         "prune",
-        "share",
+        "quantize",
         "export",
         "pack",
         "check",

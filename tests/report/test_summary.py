@@ -40,11 +40,11 @@ def test_a_run_without_data_says_why(resnet50):
 
 @pytest.mark.parametrize("long", [False, True])
 def test_eighty_columns_hold_every_figure(lenet, long):
-    name = "a step with a name of many words that wraps" if long else "share"
+    name = "a step with a name of many words that wraps" if long else "quantize"
     extra = StepAccuracy(stage="prune", part="train", value=0.9911)
     accuracy = replace(lenet.accuracy, steps=(*lenet.accuracy.steps, extra))
     stages = tuple(
-        replace(stage, name=name) if stage.name == "share" else stage for stage in lenet.stages
+        replace(stage, name=name) if stage.name == "quantize" else stage for stage in lenet.stages
     )
     text = printed(replace(lenet, accuracy=accuracy, stages=stages))
     assert max(map(len, text.splitlines())) <= 80

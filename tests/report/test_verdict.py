@@ -19,7 +19,7 @@ from compress.report.verdict import Verdict, again, noise, verdict
 
 def measured(report, dense, compressed, n, **recipe):
     accuracy = Accuracy(metric="accuracy", dense=dense, compressed=compressed, part="test", n=n)
-    given = {"model": "net", "prune": None, "quantize": None, "budget": None, **recipe}
+    given = {"model": "net", "prune": None, "quantize": None, "target_bytes": None, **recipe}
     return replace(report, accuracy=accuracy, recipe=given, used={"weights": "pretrained"})
 
 
@@ -43,6 +43,25 @@ def test_what_is_lost_is_more_than_chance(lenet, dense, compressed, n, level):
     assert (judged.advice is not None) == (judged.command is not None) == (level == "lost")
 
 
+def test_a_metric_that_is_no_fraction_and_better_where_it_is_lower(lenet):
+    found = Accuracy(
+        metric="mean absolute error", dense=2.0, compressed=2.5, part="test", n=100,
+        is_fraction=False, higher_is_better=False,
+    )  # fmt: skip
+    judged = verdict(replace(measured(lenet, 0.9, 0.9, 1), accuracy=found))
+    assert (judged.level, judged.drop_points) == ("lost", 25.0)
+    assert judged.words == "lost 25% of the metric (+0.5) on 100 samples"
+    better = replace(found, compressed=1.5)
+    assert verdict(replace(measured(lenet, 0.9, 0.9, 1), accuracy=better)).level == "kept"
+
+
+def test_samples_make_few_bits_less_of_a_risk(resnet50):
+    used = {"weights": "pretrained", "samples": "photos", "quantize": {"bits": "5bit"}}
+    recipe = {"model": "net", "prune": None, "quantize": {}, "target_bytes": None}
+    judged = verdict(replace(resnet50, recipe=recipe, used=used))
+    assert (judged.level, judged.words) == ("unmeasured", "not measured")
+
+
 def test_chance_is_two_standard_errors():
     assert noise(0.5, 0.5, 100) == pytest.approx(2 * (0.5 / 100) ** 0.5)
     assert noise(0.5, 0.5, None) == 0.0
@@ -53,9 +72,15 @@ def test_chance_is_two_standard_errors():
     [
         ({"quantize": {}}, {}, "take more bits", "--quantize 8bit"),
         ({"prune": {}, "quantize": {}}, {}, "train while it is pruned", "--prune 0.3"),
-        ({"budget": {}}, {}, "more bytes", "--target-bytes 35216"),
-        ({"prune": {}}, {"fine_tune": {"epochs": 4}}, "train for longer", "--epochs 8"),
-        ({"quantize": {}}, {"centroids": {"epochs": 3}}, "train for longer", "--epochs 6"),
+        ({"target_bytes": {}}, {}, "more bytes", "--target-bytes 35216"),
+        ({"prune": {}}, {"prune": {"train": {"epochs": 4}}}, "train for longer", "--epochs 8"),
+        (
+            {"quantize": {}},
+            {"quantize": {"train": {"epochs": 3}}},
+            "train for longer",
+            "--epochs 6",
+        ),
+        ({"quantize": {}}, {"samples": "made up"}, "--calibration DIR", "--quantize 8bit"),
     ],
 )
 def test_what_to_do_depends_on_what_was_done(lenet, recipe, used, said, command):
@@ -66,7 +91,7 @@ def test_what_to_do_depends_on_what_was_done(lenet, recipe, used, said, command)
 
 
 def unmeasured(report, weights, **recipe):
-    given = {"model": "net", "prune": None, "quantize": None, "budget": None, **recipe}
+    given = {"model": "net", "prune": None, "quantize": None, "target_bytes": None, **recipe}
     used = {"weights": weights, "inputs": ["3x224x224"]}
     return verdict(replace(report, recipe=given, used=used))
 
