@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from compress.pipeline.subject import Subject, load_data
 from compress_zoo.entry import Entry, Input, Transformers
 from compress_zoo.tasks.registry import get as task
 from torch import Tensor, nn
 
 from compress.errors import DataError, UnsupportedLayerError
-from compress.pipeline import examples
+from compress.pipeline import data, examples
 from compress.pipeline.run import run
 from compress.recipe import from_mapping
+from compress.references.subject import Subject, Torch
 from compress.report.data import Report
+from compress.tasks import Task
 
 IDS, MASK = Input((8,), "input_ids", 100), Input((8,), "attention_mask", 2)
 WORDS, FACTS = Input((7,), "words", 50), Input((4,), "facts")
@@ -44,16 +45,13 @@ class Reader(nn.Module):
 
 
 def subject(network: Callable[[], nn.Module] = Reader, **facts: Any) -> Subject:
-    fields: dict[str, Any] = {
-        "name": "net", "inputs": (WORDS, FACTS), "build": network, "is_pretrained": False,
-        "load_pretrained": lambda model: None, "task": None, "root": Path(),
-    }  # fmt: skip
-    return Subject(**(fields | facts))
+    source = Torch(build=lambda _: network())
+    return Subject(**({"name": "net", "inputs": (WORDS, FACTS), "source": source} | facts))
 
 
-def carried_out(tmp_path: Path, chosen: Subject) -> Report:
+def carried_out(tmp_path: Path, chosen: Subject, own: Task | None = None) -> Report:
     recipe = {"model": "net", "weights": "random", "prune": 0.5, "quantize": "3bit"}
-    return run(from_mapping(recipe), chosen, tmp_path)
+    return run(from_mapping(recipe), chosen, tmp_path, task=own)
 
 
 def test_inputs_and_outputs_of_all_kinds(tmp_path: Path) -> None:
@@ -120,13 +118,16 @@ def test_examples_follow_the_inputs() -> None:
     assert np.unique(many).tolist() == [0, 1]
 
 
-def test_a_network_without_outputs() -> None:
-    class Nothing(nn.Module):
-        def forward(self, x: Tensor) -> None:
+def test_a_network_without_outputs(tmp_path: Path) -> None:
+    class Nothing(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(4, 4)
+
+        def forward(self, x: Tensor) -> None:  # type: ignore[override]  # that is the point
             return None
 
     with pytest.raises(UnsupportedLayerError, match="Nothing returns no tensor"):
-        examples.outputs_of(Nothing(), [np.ones(3)])
+        carried_out(tmp_path, subject(Nothing, inputs=(FACTS,)))
 
 
 def test_parity_beyond_what_is_allowed_is_told(
@@ -136,7 +137,7 @@ def test_parity_beyond_what_is_allowed_is_told(
         report = carried_out(tmp_path, subject(tolerance=1e-12))
     assert not report.parity.within
     (record,) = [held for held in caplog.records if held.name == "compress.pipeline.run"]
-    assert record.getMessage().startswith("net: ONNX Runtime's outputs differ from torch's by ")
+    assert record.getMessage().startswith("net: the file's outputs differ from the network's by ")
     assert record.getMessage().endswith("of the largest, more than the 1e-12 that is allowed")
     assert '"within": false' in (tmp_path / "report.json").read_text()
     assert "more than the 1e-12 that is allowed" in (tmp_path / "report.html").read_text()
@@ -159,12 +160,13 @@ def test_tasks_with_classes_need_their_scores(tmp_path: Path) -> None:
         def __init__(self) -> None:
             super().__init__(1, 10, 3, padding=1)
 
-    image = subject(Pixels, inputs=(Input((1, 8, 8)),), task=task("digits"))
-    with pytest.raises(DataError, match=r"one score a class, got net with .* \(2, 10, 8, 8\)$"):
-        carried_out(tmp_path, image)
+    image = subject(Pixels, inputs=(Input((1, 8, 8)),))
+    said = r"gives a score for each of 10 classes, got net with .* \(2, 10, 8, 8\)$"
+    with pytest.raises(DataError, match=said):
+        carried_out(tmp_path, image, task("digits", Path()))
 
 
 @pytest.mark.parametrize("inputs", [(WORDS,), (Input((1, 8, 8)), FACTS)])
 def test_tasks_on_images_need_one_image(inputs: tuple[Input, ...]) -> None:
-    with pytest.raises(DataError, match="task digits needs a network on images, got net on inputs"):
-        load_data(subject(inputs=inputs, task=task("digits")), None)
+    with pytest.raises(DataError, match="task digits needs a network on"):
+        data.load(task("digits", Path()), subject(inputs=inputs), None)

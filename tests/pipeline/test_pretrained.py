@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compress.pipeline.subject import Subject, load_data
-from compress_zoo.entry import image
 from compress_zoo.registry import get
 from compress_zoo.tasks.registry import get as task
 from PIL import Image
-from torch import nn
 
-from compress.preprocess import Preprocessing
+from compress.pipeline import data
+from compress.references import resolve
 from tests import needs
 from tests.cli.console import compress
 
@@ -25,23 +23,15 @@ EVERY = 25  # 40 of the sample's 1,000 classes
 def test_published_weights_bring_their_preprocessing(published: bool, tmp_path: Path) -> None:
     (tmp_path / "val" / "cat").mkdir(parents=True)
     Image.new("RGB", (20, 30)).save(tmp_path / "val" / "cat" / "a.png")
-    own, usual = get(MODEL).preprocessing, task("imagefolder").preprocessing((3, 224, 224))
-    assert own is not None
-    subject = Subject(
-        name=MODEL,
-        inputs=image(224),
-        build=nn.Identity,
-        load_pretrained=lambda model: None,
-        is_pretrained=True,
-        preprocessing=own,
-        task=task("imagefolder"),
-        root=tmp_path,
-    )
-    data = load_data(subject, own if published else None)
-    assert data is not None
-    assert data.preprocessing == Preprocessing.from_json(own if published else usual)
-    black = data.preprocessing(data.test.images(np.array([0])))
-    assert black.min() == pytest.approx(-127 / 128 if published else -0.485 / 0.229)
+    subject = resolve(MODEL)
+    assert subject.preprocessing is not None
+    own = subject.preprocessing if published else None
+    found = data.load(task("imagefolder", tmp_path), subject, own)
+    assert found is not None
+    inputs, _ = found.test.batch([0])
+    assert isinstance(inputs, np.ndarray)
+    assert inputs.shape == (1, 3, 224, 224)
+    assert inputs.min() == pytest.approx(-127 / 128 if published else -0.485 / 0.229)
 
 
 def test_a_network_with_published_weights(tmp_path: Path) -> None:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from compress.pipeline.subject import Subject
 from compress_zoo import registry
-from compress_zoo.entry import Input
-from safetensors.torch import load_file, load_model, save, save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from compress.artifact import archive
 from compress.constrained import constraints_of
 from compress.errors import DataError, SettingsError
 from compress.measure.size import paper_bytes
-from compress.pipeline import dense
 from compress.pipeline.run import run
+from compress.pipeline.torch_working import TorchWorking
 from compress.recipe import from_mapping
+from compress.references.subject import Given, Subject, Torch
 from compress.report.data import Report
 from tests.cli.console import compress
 from tests.cli.runs import file_of_run, small_run
@@ -88,9 +88,9 @@ def test_the_report_s_numbers_are_those_of_the_files(report: dict[str, Any]) -> 
     assert report["accuracy"]["n"] == 357
     assert report["parity"]["max_rel"] <= 1e-4
     names = [stage["name"] for stage in report["stages"]]
-    assert names == ["dense", "prune", "share", "export", "pack", "check"]
+    assert names == ["dense", "prune", "quantize", "export", "pack", "check"]
     measured = [step["stage"] for step in report["accuracy"]["steps"]]
-    assert measured == ["dense", "prune", "share"]
+    assert measured == ["dense", "prune", "quantize"]
     assert all(stage["seconds"] >= 0 for stage in report["stages"])
     assert all(stage["peak_rss_bytes"] > 1 << 20 for stage in report["stages"])
 
@@ -157,7 +157,7 @@ def test_zero_epochs_train_nothing_and_a_file_gives_the_weights(tmp_path: Path) 
     [
         ({}, "has no published weights; give --task to train it on, or --weights random|FILE"),
         ({"weights": "trained"}, "weights must be trained on a task; give --task"),
-        ({"weights": "pretrained"}, "published"),
+        ({"weights": "pretrained"}, "has no published weights; use --weights random|FILE"),
         (
             {"weights": "missing.safetensors"},
             "weights missing.safetensors is not a file; the names",
@@ -183,14 +183,13 @@ def tied(name: str = "words") -> Subject:
             return held
 
     return Subject(
-        name=name,
-        inputs=(Input((6,)),),
-        build=Numbers,
-        load_pretrained=lambda model: None,
-        is_pretrained=False,
-        task=None,
-        root=Path(),
+        name=name, source=Torch(build=lambda _: Numbers()), inputs=(Given("input", (6,)),)
     )
+
+
+def built(seed: int) -> nn.Module:
+    recipe = from_mapping({"model": "words", "weights": "random", "seed": seed})
+    return TorchWorking.build(tied(), recipe, None).model
 
 
 def test_tied_weights_count_once(tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_tied_weights_count_once(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_finite_are_told(tmp_path: Path) -> None:
-    model = tied().build()
+    model = built(0)
     state = {name: held.clone() for name, held in model.state_dict().items()}
     for held in state.values():
         held.view(-1)[0] = math.nan
@@ -215,38 +214,36 @@ def test_weights_that_are_not_finite_are_told(tmp_path: Path) -> None:
         run(recipe, tied(), tmp_path / "out")
 
 
-def test_a_baseline_is_named_by_all_that_decides_it(tmp_path: Path) -> None:
-    """The cache of the shared run holds one file; other settings would have another."""
-    kept = list((small_run()[0].parent / "cache" / "models").iterdir())
+def trained() -> Path:
+    """Return the state of the dense network that the shared run has trained and kept."""
+    folder = small_run()[0].parent / "cache" / "stages"
+    kept = [path for path in folder.glob("*.safetensors") if is_trained(path)]
     assert len(kept) == 1
-    assert kept[0].name.startswith(f"{NAME}-digits-")
+    return kept[0]
 
 
-@pytest.mark.parametrize("damage", ["cut", "bit", "old"])
+def is_trained(state: Path) -> bool:
+    record: dict[str, Any] = json.loads(state.with_suffix(".json").read_text())["record"]
+    return record.keys() == {"state_sha256"}
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit"])
 def test_a_damaged_baseline_is_trained_anew(
-    damage: str,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = next((small_run()[0].parent / "cache" / "models").iterdir())
-    whole = kept.read_bytes()
+    monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path))
+    shutil.copytree(trained().parent, tmp_path / "stages")
+    state = tmp_path / "stages" / trained().name
+    whole = state.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
-    content = {"cut": whole[:1000], "bit": bytes(flipped), "old": save(load_file(kept))}
-    damaged = tmp_path / "models" / kept.name
-    damaged.parent.mkdir()
-    damaged.write_bytes(content[damage])
-    model = registry.get(NAME).build()
-    untrained = {name: held.clone() for name, held in model.state_dict().items()}
-
-    def train() -> None:
-        assert all(torch.equal(held, untrained[n]) for n, held in model.state_dict().items())
-        load_model(model, kept)
-
-    dense.trained(damaged, model, train)
-    (said,) = caplog.messages
-    assert said.startswith(f"the dense network is trained anew: {damaged} is damaged")
-    assert damaged.read_bytes() == whole
+    state.write_bytes(whole[:1000] if damage == "cut" else bytes(flipped))
+    recipe = small_run()[0].parent / "recipe.yaml"
+    done = compress("run", "--recipe", recipe, "--out", tmp_path / "run", "--json")
+    assert f"a stage is done anew: {state} is damaged" in done.err
+    assert state.read_bytes() == whole
+    file = tmp_path / "run" / f"{NAME}.safetensors"
+    assert file.read_bytes() == file_of_run().read_bytes()
 
 
 def test_a_baseline_that_cannot_be_kept_is_not_trained(
@@ -254,14 +251,14 @@ def test_a_baseline_that_cannot_be_kept_is_not_trained(
 ) -> None:
     monkeypatch.setenv("COMPRESS_CACHE", "/proc/nowhere")
     said = compress("run", "--model", NAME, "--task", "digits", "--out", tmp_path / "run").error()
-    assert said.startswith("cannot write /proc/nowhere/models/")
+    assert said.startswith("cannot write /proc/nowhere/stages/")
     assert said.endswith("(or set $COMPRESS_CACHE)")
 
 
 def test_seeds_decide_the_random_weights() -> None:
-    first, again, other = (dense.seeded(tied().build, seed) for seed in (1, 1, 2))
+    first, again, other = (built(seed) for seed in (1, 1, 2))
     state = torch.random.get_rng_state()
-    dense.seeded(tied().build, 5)
+    built(5)
     assert torch.equal(state, torch.random.get_rng_state())
     pairs = zip(first.parameters(), again.parameters(), other.parameters(), strict=True)
     assert all(torch.equal(a, b) and not torch.equal(a, c) for a, b, c in pairs)
