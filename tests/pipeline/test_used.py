@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
-from compress.pipeline.subject import Data, load_data
-from compress_zoo.tasks.task import Arrays
+from compress_zoo.tasks import registry
 
-from compress.cli import names
-from compress.pipeline.used import calibration, digest_of, used
+from compress.pipeline import data as parts
+from compress.pipeline.data import Data, Drawn, OfTask
+from compress.pipeline.used import digest_of, used
 from compress.recipe import Recipe, from_mapping
+from compress.references import resolve
+from compress.references.subject import Subject
+from compress.tasks.arrays import Rows
 
-PLAIN = {"model": "lenet-300-100", "task": "digits", "prune": 0.9, "quantize": "5bit"}
+NAME = "lenet-300-100"
+PLAIN = {"model": NAME, "task": "digits", "prune": 0.9, "quantize": "5bit"}
+TRAININGS = ("dense", "prune", "quantize")
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -23,68 +28,82 @@ def recipe(**changes: Any) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def data() -> Data:
-    found = load_data(names.subject(recipe()), None)
+def subject() -> Subject:
+    return resolve(NAME)
+
+
+@pytest.fixture(scope="module")
+def data(subject: Subject) -> Data:
+    found = parts.load(registry.get("digits", Path()), subject, None)
     assert found is not None
     return found
 
 
-def told(given: Recipe, data: Data | None, source: Any = "trained") -> dict[str, Any]:
-    subject = names.subject(given)
-    return used(given, subject, source, data, device="cpu", digests={"weights_sha256": None})
+def told(
+    given: Recipe, subject: Subject, data: Data | None, source: Any = "trained"
+) -> dict[str, Any]:
+    return used(
+        given, subject, source, data, samples=None, device="cpu", digests={"weights_sha256": None}
+    )
 
 
-def test_the_task_s_settings_are_told(data: Data) -> None:
-    found = told(recipe(), data)
+def trainings(found: dict[str, Any]) -> dict[str, Any]:
+    held = {name: found[name].get("train") for name in TRAININGS[1:] if name in found}
+    held["dense"] = found.get("dense")
+    return {name: settings for name, settings in held.items() if settings is not None}
+
+
+def test_the_task_s_settings_are_told(subject: Subject, data: Data) -> None:
+    found = told(recipe(), subject, data)
     assert None not in found.values()
     assert (found["weights"], found["device"], found["inputs"]) == ("trained", "cpu", ["1x28x28"])
-    stages: tuple[Literal["baseline", "fine_tune", "centroids"], ...]
-    stages = ("baseline", "fine_tune", "centroids")
-    for section in stages:
-        expected = data.task.training(section, PLAIN["model"])
-        assert expected.items() <= found[section].items()
+    for stage in TRAININGS:
+        assert data.task.training(stage, NAME).items() <= trainings(found)[stage].items()
     assert "epochs" not in found
-    given = told(recipe(epochs=2, baseline={"epochs": 7}), data)
-    epochs = [given[section]["epochs"] for section in ("baseline", "fine_tune", "centroids")]
-    assert epochs == [7, 2, 2]
+    given = trainings(told(recipe(epochs=2, dense={"epochs": 7}), subject, data))
+    assert [given[stage]["epochs"] for stage in TRAININGS] == [7, 2, 2]
 
 
-def test_trainings_that_are_not_done_are_not_told(data: Data) -> None:
-    trainings = {"baseline", "fine_tune", "centroids"}
-    assert not trainings & told(recipe(epochs=0), data, Path("mine.safetensors")).keys()
-    assert not trainings & told(from_mapping({"model": PLAIN["model"]}), None, "random").keys()
-    only = told(from_mapping({**PLAIN, "prune": None}), data)
-    assert trainings & only.keys() == {"baseline", "centroids"}
-    without = told(recipe(), replace(data, train=None), "pretrained")
-    assert not trainings & without.keys()
+def test_trainings_that_are_not_done_are_not_told(subject: Subject, data: Data) -> None:
+    assert not trainings(told(recipe(epochs=0), subject, data, Path("mine.safetensors")))
+    assert not trainings(told(from_mapping({"model": NAME}), subject, None, "random"))
+    only = told(from_mapping({**PLAIN, "prune": None}), subject, data)
+    assert trainings(only).keys() == {"dense", "quantize"}
+    assert not trainings(told(recipe(), subject, replace(data, train=None), "pretrained"))
 
 
-def test_other_samples_are_other_data(data: Data) -> None:
-    def changed(samples: Any) -> Arrays:
-        pixels = np.stack(samples.images(np.arange(len(samples))))
-        pixels[0, 0, 0] ^= 1
-        return Arrays(pixels, samples.labels)
+def changed(samples: Any, place: int = 0) -> Rows:
+    inputs, targets = samples.batch(np.arange(len(samples)))
+    other = inputs.copy()
+    other[place, 0, 0, 0] += 1
+    return Rows((other,), (targets,))
 
-    first = digest_of(data, recipe(), "trained")
-    assert first == digest_of(data, recipe(seed=5), "trained")
+
+def known(
+    given: Recipe, subject: Subject, data: Data, source: Any = "trained", seed: int = 0
+) -> str:
+    assert data.train is not None
+    return digest_of(given, subject, source, data, Drawn(OfTask(data.train), seed))
+
+
+def test_other_samples_are_other_data(subject: Subject, data: Data) -> None:
+    first = known(recipe(), subject, data)
+    assert first == known(recipe(), subject, data)
     for part in ("train", "validation", "test"):
         other = replace(data, **{part: changed(getattr(data, part))})
-        assert digest_of(other, recipe(), "trained") != first
-    assert digest_of(replace(data, classes=tuple(map(str, range(1, 11)))), recipe(), "x") != first
-    assert digest_of(None, recipe(), "trained") is None
+        assert known(recipe(), subject, other) != first
 
 
-def test_samples_that_a_size_is_chosen_on_are_data(data: Data) -> None:
-    given = from_mapping({"model": PLAIN["model"], "task": "digits", "budget": 20_000})
-    seen = calibration(given, data)
-    assert seen is not None
+def test_samples_that_errors_cancel_on_are_data(subject: Subject, data: Data) -> None:
+    given = from_mapping({"model": NAME, "task": "digits", "target_bytes": 20_000})
     assert data.train is not None
-    first, count = digest_of(data, given, "random"), len(data.train)
+    whole = Rows(*(((array,) if isinstance(array, np.ndarray) else array)
+                   for array in data.train.batch(np.arange(len(data.train)))))  # fmt: skip
+    seen = np.random.default_rng(0).permutation(len(whole))[:250]
+    first = known(given, subject, replace(data, train=whole), "random")
     for place, matters in (
         (int(seen[0]), True),
-        (next(i for i in range(count) if i not in seen), False),
+        (next(i for i in range(len(whole)) if i not in seen), False),
     ):
-        pixels = np.stack(data.train.images(np.arange(count)))
-        pixels[place, 0, 0] ^= 1
-        other = replace(data, train=Arrays(pixels, data.train.labels))
-        assert (digest_of(other, given, "random") != first) is matters
+        other = replace(data, train=changed(whole, place))
+        assert (known(given, subject, other, "random") != first) is matters
