@@ -1,31 +1,31 @@
-"""The biases of an ONNX graph that a correction may move, and how far; torch_levels.py in numpy.
+"""How far the biases of an ONNX graph move: torch_levels.py in numpy.
 
-A bias is a constant that a convolution or Gemm adds, or that an Add puts behind a layer without
-one; a BatchNormalization has its mean and variance moved. What a layer is given when it is moved
-comes from the layers that were moved before it.
+A BatchNormalization has its mean and variance moved, any other layer the constant that it adds.
+Where an activation that cuts is behind such a layer, as in graphs whose BatchNormalizations were
+folded, the mean behind it is what is kept: with that before it alone, what errors do to a channel's
+spread would add up from layer to layer. What a layer is given when it is moved comes from the
+layers that were moved before it.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.artifact.editable import BFLOAT16, EditableModel
-from compress.passes.onnx_graph import Tensor, Use, attribute, contracted, is_weight, reads
 from compress.passes.onnx_segments import Stop
 
-if TYPE_CHECKING:
-    from onnx import GraphProto
-
 _MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may be all but dead
+_STEPS = 10  # halvings of a shift's bounds
+_PLACES = 4096  # of a channel that tell what an activation makes of a shift
+_EXACT = 1e-6  # of a level
 
 Array = NDArray[Any]
+Bounds = tuple[float, float]
 Level = NDArray[np.float64]  # of each channel; of a BatchNormalization (2, channels)
 
 
@@ -37,6 +37,7 @@ class Bias:
     name: str  #: of the constant
     axis: int  #: of the channels, from behind where it is negative
     factor: float = 1.0  #: that the constant is multiplied with
+    behind: Bounds | None = None  #: bounds of the activation that alone reads it
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -44,10 +45,34 @@ class Bias:
         return (self.name,)
 
     def level(self, values: Sequence[Array], vectors: Mapping[str, Array]) -> Level:
-        """Return the mean of each channel."""
+        """Return the mean of each channel, behind its activation."""
+        if self.behind is not None:
+            values = [np.clip(array, *self.behind) for array in values]
         count = sum(array.size for array in values)
         sums = [_over(array, self.axis) for array in values]
         return _total(sums) * (len(sums[0]) / max(count, 1))
+
+    def shift(self, earlier: Level, values: Sequence[Array], vectors: Mapping[str, Array]) -> Level:
+        """Return what is to be added to each channel for its earlier level.
+
+        Where an activation cuts, the mean behind it moves by less than what is added: that is
+        looked for, within the spread of a channel.
+        """
+        missing = earlier - self.level(values, vectors)
+        if self.behind is None or not np.isfinite(missing).all():
+            return missing
+        rows = _rows(values, self.axis)
+        cut = np.clip(rows, *self.behind).mean(1)
+        wanted = (cut + missing)[:, None]
+        high = rows.std(1, keepdims=True)
+        low = -high
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            is_less = np.clip(rows + middle, *self.behind).mean(1, keepdims=True) < wanted
+            low, high = np.where(is_less, middle, low), np.where(is_less, high, middle)
+        found: Level = ((low + high) / 2)[:, 0].astype(np.float64)
+        found[np.abs(missing) <= _EXACT * np.abs(earlier)] = 0  # where nothing passes, too
+        return found
 
     def move(self, shift: Level, vectors: dict[str, Array]) -> None:
         """Move the constant."""
@@ -97,6 +122,10 @@ class BatchNorm:
             parts = (_total(squares) / count + self.epsilon) / (held + self.epsilon)
             return np.stack([mean - held_mean, np.log(parts)])
 
+    def shift(self, earlier: Level, values: Sequence[Array], vectors: Mapping[str, Array]) -> Level:
+        """Return how far it is from its earlier level."""
+        return earlier - self.level(values, vectors)
+
     def move(self, shift: Level, vectors: dict[str, Array]) -> None:
         """Move both."""
         mean, variance = (vectors[name] for name in self.names)
@@ -135,7 +164,7 @@ class Correction:
             values: at its stop, by chunk.
         """
         one = self.moving[number]
-        shift = earlier[number] - one.level(values, self.vectors)
+        shift = one.shift(earlier[number], values, self.vectors)
         if not np.isfinite(shift).all():
             return None  # nothing was given, or it overflows
         self.asked[one.names] += n
@@ -144,112 +173,19 @@ class Correction:
         return one.shifted(values, shift)
 
 
-def moving(model: EditableModel, tensors: Sequence[Tensor]) -> list[Moving]:
-    """Return what a correction may move in a model's main graph, front to back.
-
-    A constant that something else reads, too, is left alone.
-    """
-    constants = {
-        tensor.own: tensor
-        for tensor in tensors
-        if tensor.is_main
-        and tensor.proto.data_type != BFLOAT16  # numpy has no such numbers
-        and model.can_change(tensor.place)
-    }
-    graph = model.proto.graph
-    weights = {
-        use.index: (tensor, use)
-        for tensor in tensors
-        for use in tensor.uses
-        if use.is_main and is_weight(use)
-    }
-    found: list[Moving] = [*_biases(graph, constants, weights), *_norms(graph, constants)]
-    known = Counter(name for one in found for name in one.names)
-    kept = [
-        one
-        for one in found
-        if all(
-            len(constants[name].uses) == known[name] and not constants[name].is_output
-            for name in one.names
-        )
-    ]
-    return sorted(kept, key=lambda one: (one.stop.at, isinstance(one, BatchNorm)))
-
-
-def _biases(
-    graph: GraphProto,
-    constants: Mapping[str, Tensor],
-    weights: Mapping[int, tuple[Tensor, Use]],
-) -> Iterator[Bias]:
-    """Yield the biases of layers, their own and those that an Add puts behind one without."""
-    readers: defaultdict[str, list[int]] = defaultdict(list)
-    for index, node in enumerate(graph.node):
-        for name in reads(node):
-            readers[name].append(index)
-    outputs = {value.name for value in graph.output}
-    for index, (tensor, use) in weights.items():
-        node, known = use.node, _channels(tensor, use)
-        if known is None or not node.output:
-            continue
-        channels, axis = known
-        if len(node.input) > 2 and node.input[2]:
-            factor = attribute(node, "beta", 1.0)
-            bias = constants.get(node.input[2])
-            if factor and bias is not None and _fits(bias, channels, axis if axis < 0 else -1):
-                yield Bias(Stop(node.output[0], index + 1), bias.own, axis, factor)
-            continue
-        gave = node.output[0]
-        if len(readers[gave]) != 1 or gave in outputs:
-            continue
-        behind = readers[gave][0]
-        adds = graph.node[behind]
-        if adds.op_type != "Add" or not adds.output:
-            continue
-        bias = constants.get(next((name for name in adds.input if name != gave), ""))
-        rank = len(tensor.proto.dims)  # of a convolution's weight, and of what it gives
-        place = axis if axis < 0 else axis - rank
-        is_within = axis < 0 or (bias is not None and len(bias.proto.dims) <= rank)
-        if bias is not None and is_within and _fits(bias, channels, place):
-            yield Bias(Stop(adds.output[0], behind + 1), bias.own, axis)
-
-
-def _norms(graph: GraphProto, constants: Mapping[str, Tensor]) -> Iterator[BatchNorm]:
-    for index, node in enumerate(graph.node):
-        is_norm = node.op_type == "BatchNormalization" and len(node.input) == 5
-        if not is_norm or attribute(node, "training_mode", 0):
-            continue
-        given, _, _, mean, variance = node.input
-        if mean in constants and variance in constants and given not in constants:
-            epsilon = attribute(node, "epsilon", 1e-5)
-            yield BatchNorm(Stop(given, index), mean, variance, epsilon)
-
-
-def _channels(tensor: Tensor, use: Use) -> tuple[int, int] | None:
-    """Return how many channels a layer gives, and on which axis; None where a bias is no matter."""
-    shape = tuple(tensor.proto.dims)
-    is_image = len(shape) > 2 and use.axes == tuple(range(len(shape)))
-    match use.node.op_type:
-        case "Conv" if is_image:
-            return shape[0], 1
-        case "ConvTranspose" if is_image:
-            return shape[1] * attribute(use.node, "group", 1), 1
-        case "MatMul" | "Gemm" if use.slot == 1 and (axis := contracted(use)) is not None:
-            return shape[1 - axis], -1
-        case _:
-            return None
-
-
-def _fits(bias: Tensor, channels: int, axis: int) -> bool:
-    """Return whether a constant has one number for each channel, on the axis from behind."""
-    shape = tuple(bias.proto.dims)
-    return len(shape) >= -axis and shape[axis] == channels == prod(shape)
-
-
 def _over(array: Array, axis: int) -> NDArray[np.float64]:
     """Return the sums of all axes but one."""
     others = tuple(i for i in range(array.ndim) if i != axis % array.ndim)
     sums: NDArray[np.float64] = array.sum(axis=others, dtype=np.float64)
     return sums
+
+
+def _rows(values: Sequence[Array], axis: int) -> Array:
+    """Return some values of each channel, shape `(channels, n)`."""
+    n = sum(array.size // array.shape[axis] for array in values)
+    rows = [np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1) for array in values]
+    step = max(n // _PLACES, 1)
+    return np.concatenate([own[:, ::step] for own in rows], axis=1)
 
 
 def _total(sums: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

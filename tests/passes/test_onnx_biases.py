@@ -126,6 +126,40 @@ def test_what_several_layers_add_gets_the_mean_of_what_they_ask_for():
     np.testing.assert_allclose(network.vectors()["b"], old, atol=1e-5)  # one asks, one asks back
 
 
+CUTS = {
+    "Relu": [node("Relu", ["h"], ["y"])],
+    "Clip": [node("Clip", ["h", "low", "high"], ["y"])],
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_behind_an_activation_that_cuts_its_mean_is_kept(cut):
+    nodes = [node("Conv", ["x", "w", "b"], ["h"]), *CUTS[cut]]
+    bounds = {"low": np.float32(-0.5), "high": np.float32(1)}
+    used = [numpy_helper.from_array(bounds[name], name) for name in nodes[1].input[1:]]
+    network = OnnxNetwork(model(nodes, [held("w", 4, 3, 3, 3), held("b", 4), *used]))
+    x = X[:64]
+    (before,) = network.outputs((x,))
+    levels = network.levels((x,))
+    for weight in network.weights()[0]:
+        weight.set_values(weight.values() * np.float32(1.3) + np.float32(0.05))
+    (changed,) = network.outputs((x,))
+    assert np.abs(channels(changed) - channels(before)).max() > 0.1
+    assert network.correct((x,), levels) == 1
+    (after,) = network.outputs((x,))
+    np.testing.assert_allclose(channels(after), channels(before), atol=0.01)
+
+
+def test_channels_that_an_activation_never_lets_pass_stay():
+    tensors = [held("w", 4, 3, 1, 1), numpy_helper.from_array(np.full(4, -99, np.float32), "b")]
+    nodes = [node("Conv", ["x", "w", "b"], ["h"]), node("Relu", ["h"], ["y"])]
+    network = OnnxNetwork(model(nodes, tensors))
+    levels = network.levels((X,))
+    disturbed(network)
+    network.correct((X,), levels)
+    np.testing.assert_array_equal(network.vectors()["b"], -99)
+
+
 LEFT_ALONE = {
     "without a bias": ([node("Conv", ["x", "w"], ["y"])], [held("w", 4, 3, 3, 3)]),
     "no vector": (
