@@ -28,8 +28,8 @@ from compress.passes.targets import Targets
 
 # The best price of a bit for steps of size s is s^2 ln 2 / 6, and the squared error is s^2 / 12.
 _PRICE = 2 * math.log(2)
-_PARTS = 5  # of that price, tried at most
-_FIRST = 0.1  # of it, where no price at all takes too many bits
+_PARTS = 8  # of that price, tried at most
+_FIRST = 0.2  # of it, where no price at all takes too many bits
 #: What usually happens when bits are few and nothing makes up for it.
 _EXPECTED: Sequence[tuple[int, str]] = (
     (2, "the network is usually lost"),
