@@ -10,7 +10,6 @@ there already are kept.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -102,7 +101,6 @@ def _measure(case: Case, root: Path, images: Path, samples: Path) -> results_fil
             recipe = Path(folder) / "recipe.yaml"
             recipe.write_text(case.recipe)
             words += ["--recipe", str(recipe)]
-        os.environ["COMPRESS_CACHE"] = folder  # nothing that an earlier row left
         report = results_file.compress_run(*words)
     found = report["accuracy"]
     return {
