@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.passes.network import Samples as Inputs
-from compress.references.subject import Subject
+from compress.references.subject import Given, Subject
 from compress.tasks import Samples, Takes, Task
 from compress.tasks.calibration import Calibration
 from compress.tasks.made_up import made_up
@@ -66,8 +66,16 @@ def load(
 
 
 def takes_of(subject: Subject, preprocessing: Mapping[str, Any] | None) -> Takes:
-    """Return what a task is told of a network whose weights are known."""
-    return replace(subject.takes, preprocessing=preprocessing)
+    """Return what a task is told of a network whose weights are known.
+
+    Weights that were trained on images of another size, as a network may take several, take that.
+    """
+    takes = replace(subject.takes, preprocessing=preprocessing)
+    if preprocessing is None or len(takes.inputs) != 1 or len(takes.inputs[0].shape) != 3:
+        return takes
+    (own,) = takes.inputs
+    size = tuple(preprocessing["crop"])
+    return replace(takes, inputs=(Given(own.name, (own.shape[0], *size), own.below),))
 
 
 class Sampler(Protocol):
