@@ -7,7 +7,7 @@ settings and its function, and one row. It imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from compress.passes import settings, targets
 
 if TYPE_CHECKING:
     from compress.passes.context import Run
+    from compress.passes.network import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,13 @@ class Pass:
         module, _, name = self.run.partition(":")
         run: Run = getattr(import_module(module), name)
         return run
+
+    def rebuilding(self) -> Callable[[Network, Mapping[str, Any]], object]:
+        """Import the function that makes its structure from its plan, in place."""
+        module, _, name = (self.rebuild or "").partition(":")
+        rebuild: Callable[[Network, Mapping[str, Any]], object]
+        rebuild = getattr(import_module(module), name)
+        return rebuild
 
 
 PASSES = (

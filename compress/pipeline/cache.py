@@ -3,7 +3,8 @@
 An entry is a record, KEY.json, and perhaps a network's state, KEY.safetensors; while a stage
 trains, KEY.fit is its checkpoint. Each is written whole or not at all, and the record, which comes
 last, has the digest of the state. So two runs need no lock: what both make is the same, and what
-one removes the other makes anew. What is damaged is told, removed and made anew.
+one removes the other makes anew. What is damaged is told, removed and made anew. Where the cache
+cannot be written, a run keeps its stages in its own folder, until it ends.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _LOG = logging.getLogger(__name__)
 
 _LIMIT_BYTES = 8 << 30
 _LIMIT = "COMPRESS_CACHE_BYTES"  # of the environment
-_STATE = "state_sha256"
+_NAME = "stages"  # of the folder
+_STATE = "state_sha256"  # in a record
+_ENDING = ".safetensors"  # of a state
 _KEY_DIGITS = 32
 
 
@@ -40,29 +43,32 @@ class Entry:
     """What a stage left."""
 
     record: Mapping[str, Any]
-    _path: Path | None  #: of the state
-
-    def state(self) -> bytes | None:
-        """Read the network's state, if any; raise `DataError` where it is not what was kept."""
-        if self._path is None:
-            return None
-        try:
-            data = self._path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{self._path} cannot be read: {error.strerror}") from error
-        if hashlib.sha256(data).hexdigest() != self.record[_STATE]:
-            raise DataError(f"{self._path} is damaged")
-        return data
+    state: bytes | None  #: of the network, read once: another run may remove it
 
 
 class Cache:
     """The folder of all entries."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or places.cache() / "stages"
+        """Open a folder of entries, by default the user's; it is made when it is written."""
+        self.folder = folder or places.cache() / _NAME
         self.limit_bytes = _limit()
         self._used: set[str] = set()  # of this run: they stay
         self._can_keep = True
+
+    @classmethod
+    def or_in(cls, folder: Path) -> Cache:
+        """Return the user's cache, or one in a folder, and say so, where that cannot be written."""
+        try:
+            cache = cls()
+            files.require_writable(cache.folder / _NAME)
+        except OutputError as error:
+            _LOG.warning(
+                "%s (or set $COMPRESS_CACHE); this run keeps its stages beside its results, and "
+                "other runs cannot take them over", error,
+            )  # fmt: skip
+            return cls(folder)
+        return cache
 
     def find(self, key: str) -> Entry | None:
         """Return what is kept under a key, None where there is nothing or it is damaged."""
@@ -70,23 +76,17 @@ class Cache:
         path = self.folder / f"{key}.json"
         if not path.exists():
             return None
-        state = path.with_suffix(".safetensors")
-        damage, record = "", dict[str, Any]()
         try:
             record = kept.read_record(path)
+            state = _state(path.with_suffix(_ENDING), record)
         except DataError as error:
-            damage = str(error)
-        digest = record.get(_STATE)
-        if not damage and digest is not None and kept.digest_of(state) != digest:
-            damage = f"{state} is damaged"
-        if damage:
             if path.exists():  # else another run has made room
-                _LOG.warning("a stage is done anew: %s", damage)
+                _LOG.warning("a stage is done anew: %s", error)
                 self._remove(key)
             return None
         with suppress(OSError):
             os.utime(path)
-        return Entry(record, state if digest is not None else None)
+        return Entry(record, state)
 
     def keep(self, key: str, record: Mapping[str, Any], state: bytes | None) -> Entry:
         """Keep what a stage left, and return it; where there is no room, say so once and go on."""
@@ -96,7 +96,7 @@ class Cache:
         try:
             if state is not None:
                 held[_STATE] = hashlib.sha256(state).hexdigest()
-                files.write_bytes(path.with_suffix(".safetensors"), state)
+                files.write_bytes(path.with_suffix(_ENDING), state)
             kept.write_record(path, held)
             self._make_room()
         except OutputError as error:
@@ -104,7 +104,7 @@ class Cache:
             if self._can_keep:
                 _LOG.warning("stages are not kept, so this run cannot be resumed: %s", error)
             self._can_keep = False
-        return Entry(held, None)
+        return Entry(held, state)
 
     def checkpoint(self, key: str) -> Path:
         """Return where the training of a stage keeps what it has reached.
@@ -114,10 +114,7 @@ class Cache:
         """
         self._used.add(key)
         path = self.folder / f"{key}.fit"
-        try:
-            files.require_writable(path)
-        except OutputError as error:
-            raise OutputError(f"{error} (or set $COMPRESS_CACHE)") from error
+        files.require_writable(path)
         return path
 
     def entries(self) -> dict[str, int]:
@@ -146,7 +143,7 @@ class Cache:
                 total -= size
 
     def _remove(self, key: str) -> None:
-        for ending in (".json", ".fit", ".safetensors"):  # without its record nothing is found
+        for ending in (".json", ".fit", _ENDING):  # without its record nothing is found
             with suppress(OSError):
                 (self.folder / f"{key}{ending}").unlink(missing_ok=True)
 
@@ -157,6 +154,20 @@ class Cache:
                     if not path.name.startswith("."):
                         facts = path.stat()
                         yield path, facts.st_size, facts.st_mtime
+
+
+def _state(path: Path, record: Mapping[str, Any]) -> bytes | None:
+    """Read a network's state, if any; raise `DataError` where it is not what was kept."""
+    digest = record.get(_STATE)
+    if digest is None:
+        return None
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise DataError(f"{path} is damaged: its digest is not that of its bytes")
+    return data
 
 
 def _limit() -> int:

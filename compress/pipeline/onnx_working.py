@@ -65,7 +65,7 @@ class OnnxWorking:
         """Keep the weights that the file has."""
         assert source == "given"
 
-    def digest(self) -> str:
+    def digest(self, inputs: Arrays) -> str:
         """Digest the file, and those beside it."""
         return self.network.model.sha256()
 
@@ -151,7 +151,7 @@ class OnnxWorking:
             )
             return packed.stat().st_size
 
-    def forget_sizes(self) -> None:
+    def close(self) -> None:
         """Do nothing: no size is kept."""
 
     def _facts(self) -> dict[str, Any]:

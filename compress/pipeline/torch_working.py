@@ -32,6 +32,7 @@ from compress.pipeline.working import Arrays, Progress, Step
 from compress.recipe import Recipe
 from compress.references.subject import Subject, Torch
 from compress.tasks import Metric, Samples
+from compress.tasks.content import code_of, digest_of
 from compress.tasks.metric import Figures
 from compress.training import checkpoint as checkpoints
 from compress.training import evaluate
@@ -98,17 +99,21 @@ class TorchWorking:
             case path:
                 weights.load_file(path, self.model)
 
-    def digest(self) -> str:
+    def digest(self, inputs: Arrays) -> str:
         """Digest weights and layers, and what the network makes of examples.
 
-        The last tells apart what only the code of a forward pass does.
+        The last, and the code of classes that are not torch's, tell apart what only a forward pass
+        does.
         """
         digest = hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", repr(self.model)).encode())
-        held = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
-        for name, tensor in held.items():
-            plain = tensor.detach().contiguous().view(-1).view(torch.uint8)
+        classes = {type(module) for module in self.model.modules()}
+        own = (code_of(cls) for cls in classes if cls.__module__.partition(".")[0] != "torch")
+        digest.update(repr(sorted(own)).encode())
+        for name, tensor in self.model.state_dict().items():
+            plain = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
             digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
             digest.update(plain.numpy().data)
+        digest.update(digest_of(self.run(inputs)).encode())
         return digest.hexdigest()
 
     def machine(self) -> list[Any]:
@@ -196,13 +201,13 @@ class TorchWorking:
         held = self._held()
         found = self._sizes.of(held) if self._sizes is not None else None
         if found is None:  # the first time, or where a change is not found in what was exported
-            self.forget_sizes()
+            self.close()
             self._sizes = Sizes(lambda path: self.export(path, inputs), held, self._packed)
             found = self._sizes.of(held)
         assert found is not None
         return found
 
-    def forget_sizes(self) -> None:
+    def close(self) -> None:
         """Remove what `file_bytes` keeps from one call to the next."""
         if self._sizes is not None:
             self._sizes.close()

@@ -54,7 +54,7 @@ def trains(recipe: Recipe, source: Source, data: Data | None, subject: Subject) 
     )
 
 
-def digest_of(
+def data_digest(
     recipe: Recipe, subject: Subject, source: Source, data: Data | None, sampler: Sampler
 ) -> str:
     """Digest the samples that decide a run's result.

@@ -109,6 +109,10 @@ class Work:
         kept.write_record(self.path(f"{name}.json"), record)
         self._facts[name] = record
 
+    def note(self, name: str, what: Mapping[str, Any]) -> None:
+        """Keep a word on a stage that was ended; the run can be gone on with."""
+        kept.write_record(self.path(f"{name}.ended"), what)
+
     def made(self, path: Path) -> None:
         """Count a file below the run's folder among those of the stage that is under way."""
         self._made.append(path)

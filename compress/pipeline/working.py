@@ -38,8 +38,12 @@ class Working(Protocol):
     def load(self, source: Source) -> None:
         """Load the weights that a run begins with; trained ones are no matter of this."""
 
-    def digest(self) -> str:
-        """Digest the weights, and what is computed with them."""
+    def digest(self, inputs: Arrays) -> str:
+        """Digest the weights, and what is computed with them.
+
+        Args:
+            inputs: examples, batch first.
+        """
 
     def machine(self) -> list[Any]:
         """Return what decides in which order its floats are summed, as JSON's types."""
@@ -75,5 +79,5 @@ class Working(Protocol):
     def file_bytes(self, inputs: Arrays) -> int:
         """Return the size of the file that the network would make as it is."""
 
-    def forget_sizes(self) -> None:
+    def close(self) -> None:
         """Remove what `file_bytes` keeps from one call to the next."""

@@ -1,0 +1,84 @@
+"""The first stage: the dense network, loaded or trained, and measured."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+import numpy as np
+
+from compress.pipeline import examples, used
+from compress.pipeline.cache import key_of
+from compress.pipeline.course import VERSION, Course, Facts, Record
+from compress.training.settings import TrainSettings
+
+_LOG = logging.getLogger(__name__)
+
+
+def dense(course: Course) -> Facts:
+    """Load or train the dense weights, and measure them; return the facts."""
+    opened, data = course.opened, course.data
+    opened.working.load(opened.source)
+    course.inputs = examples.inputs_of(course.subject, data, course.recipe.seed, opened.sampler)
+    if data is not None:
+        examples.require_scores(opened.working.run(course.inputs), course.subject, data)
+    _tell_expected(course)
+    training = None
+    if opened.source == "trained":
+        assert data is not None
+        training = used.dense_training(course.recipe, data, course.subject.name)
+    key = _trained_key(course, training) if training is not None else ""
+    trained = course.cache.find(key) if training is not None else None
+    if trained is not None and trained.state is not None:
+        opened.working.restore(trained.state)
+    entry = None
+    if training is None or trained is not None:
+        course.key = _key(course)
+        entry = course.cache.find(course.key)
+    if entry is None:
+        with course.stage("dense") as record:
+            if training is not None and trained is None:
+                course.fit("dense", key, training, None)
+                course.cache.keep(key, {}, opened.working.state())
+            _measure(course, record)
+        course.key = _key(course)
+        entry = course.cache.keep(course.key, record, None)
+    figures = entry.record.get("figures")
+    course.dense = None if figures is None else np.array(figures, np.float64)
+    return entry.record
+
+
+def _trained_key(course: Course, training: TrainSettings) -> str:
+    """Return the key of what training makes of the network as it was built."""
+    assert course.data is not None
+    decides = [asdict(training), course.data.decides("train", "validation")]
+    built = course.working.digest(course.inputs)
+    return key_of(VERSION, "trained", built, decides, course.common())
+
+
+def _key(course: Course) -> str:
+    """Return the key of what is known of the network, by what it is now."""
+    seen = course.data.decides("validation", "test") if course.data is not None else None
+    now = course.working.digest(course.inputs)
+    return key_of(VERSION, "dense", now, seen, course.common())
+
+
+def _measure(course: Course, record: Record) -> None:
+    record |= {"params": course.working.params, "bytes": course.working.n_bytes}
+    record["histograms"] = course.histograms()
+    if course.data is not None:
+        figures = course.figures("validation")
+        record["figures"] = None if figures is None else figures.tolist()
+        record["accuracy"] = course.told(validation=figures, test=course.figures("test"))
+
+
+def _tell_expected(course: Course) -> None:
+    """Say before it begins what a run keeps that neither trains nor has samples of the data."""
+    recipe = course.recipe
+    looks = any(used.n_samples(row, recipe) for row in recipe.rows)
+    trains = any(used.training(row, recipe, course.data, course.subject) for row in recipe.rows)
+    if looks and not trains and not course.opened.sampler.are_real:
+        _LOG.warning(
+            "no samples of the data: errors are made to cancel on made-up ones, which keeps less "
+            "than real ones do; give --calibration DIR, or --task with a training part"
+        )
