@@ -34,7 +34,8 @@ def command(
             }
         )
         return
-    told = f"{len(entries)} stages, {size(n_bytes)}"
+    count = "1 stage" if len(entries) == 1 else f"{len(entries)} stages"
+    told = f"{count}, {size(n_bytes)}"
     if clear:
         typer.echo(f"removed {told} from {cache.folder}")
     else:

@@ -61,7 +61,7 @@ class Cache:
         """Return the user's cache, or one in a folder, and say so, where that cannot be written."""
         try:
             cache = cls()
-            files.require_writable(cache.folder / _NAME)
+            files.require_writable(cache.folder / f"entry{_ENDING}")
         except OutputError as error:
             _LOG.warning(
                 "%s (or set $COMPRESS_CACHE); this run keeps its stages beside its results, and "
@@ -166,7 +166,7 @@ def _state(path: Path, record: Mapping[str, Any]) -> bytes | None:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != digest:
-        raise DataError(f"{path} is damaged: its digest is not that of its bytes")
+        raise DataError(f"{path} is damaged")
     return data
 
 

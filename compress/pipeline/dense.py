@@ -10,6 +10,7 @@ import numpy as np
 from compress.pipeline import examples, used
 from compress.pipeline.cache import key_of
 from compress.pipeline.course import VERSION, Course, Facts, Record
+from compress.tasks.outputs import all_of
 from compress.training.settings import TrainSettings
 
 _LOG = logging.getLogger(__name__)
@@ -51,8 +52,10 @@ def dense(course: Course) -> Facts:
 def _trained_key(course: Course, training: TrainSettings) -> str:
     """Return the key of what training makes of the network as it was built."""
     assert course.data is not None
+    assert course.data.train is not None
     decides = [asdict(training), course.data.decides("train", "validation")]
-    built = course.working.digest(course.inputs)
+    given, _ = course.data.train.batch([0])
+    built = course.working.digest(all_of(given))
     return key_of(VERSION, "trained", built, decides, course.common())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from compress.errors import DataError
 from compress.passes.chosen import addressed
 from compress.passes.targets import Targets
 from compress.pipeline import data as parts
@@ -42,6 +43,11 @@ def open_run(
     source = weights.source_of(recipe, subject, task)
     preprocessing = weights.preprocessing_of(source, subject)
     data = parts.load(task, subject, preprocessing)
+    if source == "trained" and data is not None and data.train is None:
+        raise DataError(
+            f"task {data.task.name} has no training part to train {subject.name} on; "
+            "use --weights pretrained|random|FILE"
+        )
     takes = parts.takes_of(subject, preprocessing)
     seed = recipe.seed
     if calibration is None and recipe.calibration is not None:

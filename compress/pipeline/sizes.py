@@ -43,16 +43,24 @@ class Sizes:
         self._model = EditableModel(plain)
         self._before = {name: array.copy() for name, array in held.items()}
         self._places = dict(self._found())
+        found = {_memory(held[name]) for name in self._places}
+        tied = {name for name, array in held.items() if _memory(array) in found}
+        self._missing = self._before.keys() - tied - self._places.keys()
+        # Of tensors that are the same the exporter keeps one.
+        self._merged = {
+            name
+            for name in self._places
+            if any(_are_same(self._before[name], self._before[one]) for one in self._missing)
+        }
 
     def of(self, held: Held) -> int | None:
-        """Return the size with other values; None where one that changed is not in the graph."""
-        for name, array in held.items():
-            place = self._places.get(name)
-            if place is None and not _are_same(array, self._before[name]):
-                return None
-            if place is not None:
-                own, is_transposed = place
-                self._model.set_items(own, (array.T if is_transposed else array).reshape(-1))
+        """Return the size with other values; None where a change is not found in the graph."""
+        fixed = self._missing | self._merged
+        if any(not _are_same(held[name], self._before[name]) for name in fixed):
+            return None
+        for name, (place, is_transposed) in self._places.items():
+            array = held[name]
+            self._model.set_items(place, (array.T if is_transposed else array).reshape(-1))
         changed, packed = (Path(self._folder.name) / name for name in ("changed.onnx", "packed"))
         written = self._model.write(changed)
         self._pack(changed, packed)
@@ -78,6 +86,11 @@ class Sizes:
                     found.append((tensor.own, (tensor.place, is_transposed)))
                     break
         return found
+
+
+def _memory(array: Array) -> tuple[int, int]:
+    """Return where an array's numbers lie: those of tied parameters lie at one place."""
+    return array.ctypes.data, array.nbytes
 
 
 def _are_same(first: Array, second: Array) -> bool:

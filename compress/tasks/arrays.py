@@ -176,7 +176,12 @@ class Arrays(Task):
         """Return what decides inputs, targets and loss beside the data."""
         code = {
             "loss": None if self._loss is None else code_of(self._loss),
-            "metric": [self.metric.name, code_of(self.metric.each), code_of(self.metric.whole)],
+            "metric": [
+                self.metric.name,
+                self.metric.higher_is_better,
+                code_of(self.metric.each),
+                code_of(self.metric.whole),
+            ],
         }
         return {"task": self.name, **self.facts, **code, "kinds": list(self._kinds)}
 

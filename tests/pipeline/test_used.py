@@ -12,7 +12,7 @@ from compress_zoo.tasks import registry
 
 from compress.pipeline import data as parts
 from compress.pipeline.data import Data, Drawn, OfTask
-from compress.pipeline.used import digest_of, used
+from compress.pipeline.used import data_digest, used
 from compress.recipe import Recipe, from_mapping
 from compress.references import resolve
 from compress.references.subject import Subject
@@ -83,7 +83,7 @@ def known(
     given: Recipe, subject: Subject, data: Data, source: Any = "trained", seed: int = 0
 ) -> str:
     assert data.train is not None
-    return digest_of(given, subject, source, data, Drawn(OfTask(data.train), seed))
+    return data_digest(given, subject, source, data, Drawn(OfTask(data.train), seed))
 
 
 def test_other_samples_are_other_data(subject: Subject, data: Data) -> None:
