@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compress.pipeline import run as stages
+from compress.pipeline.course import Course, Facts
 from tests.cli.console import compress
 from tests.cli.runs import small_run
 
@@ -71,12 +71,12 @@ def test_an_interrupted_run_says_how_to_go_on(
 ) -> None:
     folder = tmp_path / "my run"
 
-    def interrupted(self: object, record: dict[str, object]) -> None:
+    def interrupted(course: Course) -> Facts:
         if kept:
-            (folder / ".work" / "dense.fit").write_bytes(b"an epoch")
+            course.folder.work.note("dense", {"checkpoint": "an epoch"})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages._Run, "dense", interrupted)
+    monkeypatch.setattr("compress.pipeline.run.dense", interrupted)
     done = compress("run", "--model", NAME, "--weights", "random", "--out", folder, "--force")
     assert done.code == 130
     if kept:
