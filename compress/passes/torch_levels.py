@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from compress.passes.torch_tokens import at_tokens, level_of_tokens, tokens_in
+
 Inputs = tuple[Tensor, ...]  # an input each
 Levels = Mapping[str, Sequence[Tensor]]  # of each channel, at each call of a layer, by its name
 
@@ -45,12 +47,15 @@ def channel_levels(model: nn.Module, batches: Iterable[Inputs]) -> list[Levels]:
     """
     found: list[dict[str, list[Tensor]]] = []
 
+    tokens: Tensor | None = None  # of the batch that is run
+
     def record(name: str, layer: nn.Module, values: Tensor) -> None:
-        found[-1].setdefault(name, []).append(_level(layer, values))
+        found[-1].setdefault(name, []).append(_level(layer, values, tokens))
 
     with _watched(model, record):
         for batch in batches:
             found.append({})
+            tokens = tokens_in(batch)
             model.eval()(*batch)
     return list(found)
 
@@ -69,7 +74,7 @@ def correct_biases(model: nn.Module, batches: Iterable[Inputs], levels: Sequence
     asked: Counter[str] = Counter()  # samples so far, by layer
     for batch, earlier in zip(batches, levels, strict=True):
         calls = {name: iter(own) for name, own in earlier.items()}
-        with _watched(model, partial(_move, calls, asked, len(batch[0]))):
+        with _watched(model, partial(_move, calls, asked, len(batch[0]), tokens_in(batch))):
             model.eval()(*batch)
     return len(asked)
 
@@ -78,6 +83,7 @@ def _move(
     calls: Mapping[str, Iterator[Tensor]],
     asked: Counter[str],
     n: int,
+    tokens: Tensor | None,
     name: str,
     layer: nn.Module,
     values: Tensor,
@@ -86,7 +92,7 @@ def _move(
     earlier = next(calls.get(name, iter(())), None)
     if earlier is None:
         return None  # called more often than before compression
-    shift = earlier - _level(layer, values)
+    shift = earlier - _level(layer, values, tokens)
     if not bool(torch.isfinite(shift).all()):
         return None  # nothing was given, or it overflows
     asked[name] += n
@@ -103,7 +109,9 @@ def _move(
     return values + shift.view(-1, *(1,) * (values.ndim - 1 - _channel(layer, values)))
 
 
-def _level(layer: nn.Module, values: Tensor) -> Tensor:
+def _level(layer: nn.Module, values: Tensor, tokens: Tensor | None) -> Tensor:
+    if isinstance(layer, nn.Linear) and values.ndim == 3:
+        return level_of_tokens(at_tokens(values, tokens))
     channel = _channel(layer, values)
     axes = [axis for axis in range(values.ndim) if axis != channel]
     if not isinstance(layer, _BatchNorm):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from compress.passes.inputs import BLOCK, PLACES, ROWS
 from compress.passes.network import Moments
+from compress.passes.torch_tokens import at_tokens, of_one_size, tokens_in
 from compress.passes.weights import TorchWeight
 
 Inputs = tuple[Tensor, ...]  # an input each
@@ -43,6 +44,8 @@ def outer_products(
 
         def add(layer: nn.Module, given: Inputs, named: dict[str, Tensor], name: str) -> None:
             inputs = given[0] if given else named["input"]
+            if isinstance(layer, nn.Linear) and inputs.ndim == 3:
+                inputs = of_one_size(at_tokens(inputs, tokens))
             if inputs.numel():
                 _add(sums.setdefault(name, Moments([], 0)), _inputs(layer, inputs))
 
@@ -50,8 +53,10 @@ def outer_products(
             layer.register_forward_pre_hook(partial(add, name=weight.name), with_kwargs=True)
             for layer in layers
         ]
+    tokens: Tensor | None = None  # of the batch that is run
     try:
         for batch in batches:
+            tokens = tokens_in(batch)
             model.eval()(*batch)
     finally:
         for handle in handles:
