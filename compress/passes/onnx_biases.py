@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.passes.onnx_inputs import size_of
 from compress.passes.onnx_segments import Stop
 
 _MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may be all but dead
@@ -48,6 +49,8 @@ class Bias:
         """Return the mean of each channel, behind its activation."""
         if self.behind is not None:
             values = [np.clip(array, *self.behind) for array in values]
+        elif self.axis == -1 and all(array.ndim == 3 for array in values):
+            return _of_tokens(values)
         count = sum(array.size for array in values)
         sums = [_over(array, self.axis) for array in values]
         return _total(sums) * (len(sums[0]) / max(count, 1))
@@ -171,6 +174,14 @@ class Correction:
         shift *= n / self.asked[one.names]
         one.move(shift, self.vectors)
         return one.shifted(values, shift)
+
+
+def _of_tokens(values: Sequence[Array]) -> Level:
+    """Return the mean of each channel, where an error counts as a part of a token's size."""
+    weights = [1 / np.square(size_of(array), dtype=np.float64) for array in values]
+    sums = [_over(array * own, -1) for array, own in zip(values, weights, strict=True)]
+    level: Level = _total(sums) / max(sum(float(own.sum()) for own in weights), 1e-30)
+    return level
 
 
 def _over(array: Array, axis: int) -> NDArray[np.float64]:

@@ -22,6 +22,8 @@ from compress.passes.onnx_graph import Found, Use, attribute, contracted
 if TYPE_CHECKING:
     from onnx import NodeProto
 
+_LEAST = np.float32(1e-6)  # size of a token
+
 Array = NDArray[Any]
 
 
@@ -125,11 +127,21 @@ def _of_linear(use: Use, given: Array, skipped: int) -> Array:
         swapped = bool(attribute(use.node, "transB" if use.slot == 0 else "transA", 0))
         swapped ^= use.slot == 0
     values = given.swapaxes(-1, -2) if swapped and given.ndim > 1 else given
+    if values.ndim == 3 and not swapped:
+        values = values / size_of(values)
     rows = values.reshape(-1, values.shape[-1])
     of_one = len(rows) // max(len(given), 1)
     step = max(of_one // ROWS, 1)
     first = -(skipped * of_one) % step
     return np.ascontiguousarray(rows[first::step].T)[None]
+
+
+def size_of(tokens: Array) -> Array:
+    """Return the size of each token, shape `(..., 1)`; see `torch_tokens`, why it counts."""
+    with np.errstate(over="ignore"):
+        squares = np.square(tokens, dtype=np.float32).mean(-1, keepdims=True)
+    sizes: Array = np.sqrt(squares).clip(min=_LEAST)
+    return sizes
 
 
 def _of_convolution(node: NodeProto, kernel: tuple[int, ...], given: Array) -> Array:
