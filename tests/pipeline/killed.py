@@ -1,10 +1,11 @@
 """Runs that are ended and resumed, in children of one process that has loaded everything.
 
-    python killed.py RECIPE FOLDER FILE:before:KILL,FILE:after:INT,...
+    python killed.py RECIPE FOLDER PATTERN:2:before:KILL,PATTERN:1:after:INT,...
 
 `FOLDER/whole` gets an undisturbed run. For each further word a run is ended by a signal when it is
-about to put a file in place for the first time (or just has: `after`), resumed until the next such
-point, and at last resumed to its end. A line is printed for each: the folder, the exit codes.
+about to put the second file in place whose name fits the pattern (or just has: `after`), resumed
+until the next such point, and at last resumed to its end. The word `all` stands for all places of
+the undisturbed run. A line is printed for each: the folder, the word, the exit codes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 import accelerate  # noqa: F401  (loaded here, once)
@@ -28,6 +31,8 @@ from compress.export.settings import OnnxSettings
 from compress.pipeline import run  # noqa: F401
 from compress.report import page  # noqa: F401
 
+COUNT = "*:0:before:KILL"  # no file is the one before the first
+
 
 def end_all(recipe: str, folder: Path, points: list[str]) -> None:
     """End and resume a run at each point."""
@@ -35,13 +40,17 @@ def end_all(recipe: str, folder: Path, points: list[str]) -> None:
     export(nn.Linear(2, 2), [torch.ones(2, 2)], folder / "first.onnx", OnnxSettings())
     gc.freeze()  # no child looks for garbage among what is loaded
     words = ["run", "--recipe", recipe, "--out"]
-    print("whole", child([*words, str(folder / "whole")], folder / "whole.log"))  # noqa: T201
+    whole = child([*words, str(folder / "whole")], folder / "whole.log", COUNT)
+    print("whole", "-", whole)  # noqa: T201
+    if points == ["all"]:
+        placed = int((folder / "whole.log").read_text().splitlines()[-1])
+        points = [f"*:{n}:{w}:KILL" for n in range(1, placed + 1) for w in ("before", "after")]
     for number, point in enumerate(points):
         out, log = str(folder / str(number)), folder / f"{number}.log"
         first, *others = point.split(",")
         codes = [child([*words, out], log, first)]
         codes += [child([*words, out, "--resume"], log, other) for other in (*others, None)]
-        print(number, *codes)  # noqa: T201
+        print(number, point, *codes)  # noqa: T201
 
 
 def child(words: list[str], log: Path, point: str | None = None) -> int:
@@ -54,8 +63,7 @@ def child(words: list[str], log: Path, point: str | None = None) -> int:
     os.dup2(place, 1)
     os.dup2(place, 2)
     os.environ["COMPRESS_CACHE"] = words[words.index("--out") + 1] + ".cache"
-    if point is not None:
-        arm(*point.split(":"))
+    placed = arm(*(point or COUNT).split(":"))
     sys.argv = ["compress", *words]
     code = 0
     try:
@@ -66,18 +74,21 @@ def child(words: list[str], log: Path, point: str | None = None) -> int:
         traceback.print_exc()
         code = 70
     finally:
+        if point == COUNT:
+            print(placed())  # noqa: T201
         sys.stdout.flush()
         os._exit(code)
 
 
-def arm(name: str, when: str, ending: str) -> None:
-    """Let this process get a signal at a file."""
-    replace, done = Path.replace, False
+def arm(pattern: str, number: str, when: str, ending: str) -> Callable[[], int]:
+    """Let this process get a signal at a file; return what counts the files that fit."""
+    replace, count = Path.replace, 0
 
     def signalling(self: Path, target: Path) -> Path:
-        nonlocal done
-        here = not done and Path(target).name == name
-        done = done or here
+        nonlocal count
+        fits = fnmatch(Path(target).name, pattern)
+        count += fits
+        here = fits and count == int(number)
         if here and when == "before":
             os.kill(os.getpid(), signal.Signals[f"SIG{ending}"])
         result = replace(self, target)
@@ -86,6 +97,7 @@ def arm(name: str, when: str, ending: str) -> None:
         return result
 
     Path.replace = signalling  # type: ignore[method-assign, assignment]  # of this child alone
+    return lambda: count
 
 
 if __name__ == "__main__":
