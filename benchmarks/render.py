@@ -156,6 +156,28 @@ def _rate_accuracy() -> str:
     )
 
 
+def _after_training() -> str:
+    rows = results_file.read("after_training")
+    networks = list(dict.fromkeys(row["network"] for row in rows))
+    return _table(
+        ("network", "setting", "samples", "file", "metric", "dense", "compressed"),
+        (
+            (
+                row["network"],
+                row["setting"].replace("--quantize ", ""),
+                row["samples"],
+                f"{int(row['file_bytes']):,} B",
+                f"{row['metric']}, n = {int(row['n']):,}",
+                f"{float(row['dense_percent']):.2f}%",
+                f"{float(row['percent']):.2f}%",
+            )
+            for row in sorted(
+                rows, key=lambda r: (networks.index(r["network"]), r["setting"], r["samples"])
+            )
+        ),
+    )
+
+
 def _load() -> str:
     return _table(
         (
@@ -295,6 +317,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "zoo": _zoo,
     "whole-zoo": _whole_zoo,
     "rate-accuracy": _rate_accuracy,
+    "after-training": _after_training,
     "load": _load,
     "pretrained": _pretrained,
     "published": _published,
