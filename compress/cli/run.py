@@ -28,42 +28,26 @@ if TYPE_CHECKING:
 
 EXAMPLE = "compress run --model resnet50 --prune 0.9 --quantize 5bit"
 
-_HELP = settings.documented(recipes.Recipe)
-
-
-def _option(
-    name: str, show: str, help: str, completion: Callable[[str], list[str]] | None = None
-) -> Any:  # noqa: ANN401  (what typer takes)
-    text = f"{help[:1].upper()}{help[1:].removesuffix('.')}."
-    return typer.Option(
-        f"--{name.replace('_', '-')}", metavar=show, help=text, show_default=False,
-        autocompletion=completion,
-    )  # fmt: skip
-
-
-def _of_run(name: str, show: str, completion: Callable[[str], list[str]] | None = None) -> Any:  # noqa: ANN401  (what typer takes)
-    return _option(name, show, _HELP[name], completion)
-
-
-def _of_passes() -> dict[str, Any]:
-    """Return an option for each pass."""
-    return {
-        row.name: _option(row.name, row.metavar, inspect.getdoc(row.settings) or "")
-        for row in table.PASSES
-    }
+# The run's own settings: name, type, what is shown of a value, what completes it. Those of passes
+# stand between the two.
+_Completion = Callable[[str], list[str]]
+_BEFORE: tuple[tuple[str, type, str, _Completion | None], ...] = (
+    ("model", str, "REF", names.models),
+    ("weights", str, "pretrained|random|trained|FILE", None),
+    ("input", str, "CxHxW", None),
+    ("task", str, "NAME|FILE.py:NAME", names.tasks),
+    ("data", str, "DIR", None),
+    ("calibration", str, "DIR|FILE", None),
+)
+_BEHIND: tuple[tuple[str, type, str, _Completion | None], ...] = (
+    ("coder", str, "huffman|best", None),
+    ("epochs", int, "N", None),
+    ("seed", int, "N", None),
+    ("device", str, "auto|cpu|cuda", None),
+)
 
 
 def command(
-    model: Annotated[str | None, _of_run("model", "REF", names.models)] = None,
-    weights: Annotated[str | None, _of_run("weights", "pretrained|random|trained|FILE")] = None,
-    input: Annotated[str | None, _of_run("input", "CxHxW")] = None,
-    task: Annotated[str | None, _of_run("task", "NAME|FILE.py:NAME", names.tasks)] = None,
-    data: Annotated[str | None, _of_run("data", "DIR")] = None,
-    calibration: Annotated[str | None, _of_run("calibration", "DIR|FILE")] = None,
-    coder: Annotated[str | None, _of_run("coder", "huffman|best")] = None,
-    epochs: Annotated[int | None, _of_run("epochs", "N")] = None,
-    seed: Annotated[int | None, _of_run("seed", "N")] = None,
-    device: Annotated[str | None, _of_run("device", "auto|cpu|cuda")] = None,
     recipe: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Settings in YAML; options given beside it win."),
@@ -90,15 +74,10 @@ def command(
         ),
     ] = None,
     as_json: Json = False,
-    **passes: str | None,
+    **options: str | int | None,
 ) -> None:
     """Take a network to a compressed file, measured step by step."""
-    own = {
-        "model": model, "weights": weights, "input": input, "task": task, "data": data,
-        "calibration": calibration, "coder": coder, "epochs": epochs, "seed": seed,
-        "device": device,
-    }  # fmt: skip
-    given = {key: value for key, value in {**own, **passes}.items() if value is not None}
+    given = {key: value for key, value in options.items() if value is not None}
     if max_drop is not None:
         require(math.isfinite(max_drop), "max-drop", "a number of points", max_drop)
     chosen = _recipe(recipe, given, max_drop)
@@ -179,22 +158,40 @@ def _ending_well(folder: Path) -> Iterator[None]:
         fail(f"interrupted; what is done is kept in {folder}, go on with: {again}", signals.code())
 
 
-def _with_passes(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of all passes, behind those of the run's data."""
+def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a run's settings and of all passes, before its own."""
     signature = inspect.signature(function, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    passes = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, o]
-        )
-        for name, o in _of_passes().items()
-    ]
-    place = [p.name for p in own].index("coder")
-    plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    made = signature.replace(parameters=[*plain[:place], *passes, *plain[place:]])
+    made = signature.replace(
+        parameters=[*_settings(), *(p.replace(kind=p.KEYWORD_ONLY) for p in own)]
+    )
     function.__signature__ = made  # type: ignore[attr-defined]  # what inspect reads first
     function.__annotations__ = {p.name: p.annotation for p in made.parameters.values()}
     return function
 
 
-command = _with_passes(command)
+def _settings() -> Iterator[inspect.Parameter]:
+    told = settings.documented(recipes.Recipe)
+    for name, kind, shown, completion in _BEFORE:
+        yield _option(name, kind, shown, told[name], completion)
+    for row in table.PASSES:
+        yield _option(row.name, str, row.metavar, inspect.getdoc(row.settings) or "", None)
+    for name, kind, shown, completion in _BEHIND:
+        yield _option(name, kind, shown, told[name], completion)
+
+
+def _option(
+    name: str, kind: type, shown: str, said: str, completion: _Completion | None
+) -> inspect.Parameter:
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        metavar=shown,
+        help=f"{said[:1].upper()}{said[1:].removesuffix('.')}.",
+        show_default=False,
+        autocompletion=completion,
+    )
+    hint = Annotated[kind | None, option]  # type: ignore[valid-type]  # a type of the table
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+
+
+command = _with_settings(command)

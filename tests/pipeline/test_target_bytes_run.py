@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -11,6 +12,10 @@ from compress.artifact import archive
 from tests.cli.console import compress
 from tests.cli.runs import RECIPE, small_run
 from tests.pipeline.test_published import MODEL, encoded
+
+
+def refused(*_: Any) -> NoReturn:
+    raise AssertionError("the search was done again")
 
 
 @pytest.mark.parametrize("coder", ["huffman", "best"])
@@ -30,6 +35,11 @@ def test_the_file_takes_no_more_than_asked(
     assert [stage["name"] for stage in report["stages"]][1] == "target_bytes"
     assert report["accuracy"]["compressed"] > report["accuracy"]["dense"] - 0.05
     assert report["parity"]["within"]
+    monkeypatch.setattr("compress.passes.target_bytes.to_size", refused)
+    elsewhere = [tmp_path / "two" if word == tmp_path / "run" else word for word in asked]
+    assert compress(*elsewhere, "--target-bytes", 70_000).code == 0
+    packed = [tmp_path / name / "lenet-300-100.safetensors" for name in ("run", "two")]
+    assert packed[0].read_bytes() == packed[1].read_bytes()
 
 
 def test_bits_and_a_size_exclude_each_other(tmp_path: Path) -> None:
