@@ -112,8 +112,9 @@ class Course:
 
     def figures(self, part: str) -> Figures | None:
         """Return the metric's figures on a part of the data, None where there is none."""
+        assert self.data is not None
         samples = getattr(self.data, part)
-        if self.data is None or samples is None:
+        if samples is None:
             return None
         return self.working.figures(self.data.task.metric, samples, self.step)
 

@@ -1,0 +1,40 @@
+"""What a run says before it begins, where it neither trains nor has samples of the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline import courses
+from tests.pipeline.courses import recipe, row, rows, subject, task
+
+EXPECTED = "no samples of the data: errors are made to cancel on made-up ones"
+
+
+@pytest.mark.parametrize(
+    ("told", "data", "settings"),
+    [
+        (True, None, {"task": None, "epochs": None, "dense": None}),
+        (True, {"train": None}, {"epochs": None, "dense": None}),
+        (False, {}, {"epochs": 0}),
+        (False, {}, {}),
+        (False, None, {"counted": 3, "task": None, "epochs": None, "dense": None}),
+    ],
+    ids=["no data", "no training part", "samples", "training", "a pass that looks at none"],
+)
+def test_what_is_told(
+    told: bool,
+    data: dict[str, Any] | None,
+    settings: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path / "cache"))
+    courses.with_rows(monkeypatch, row())
+    asked = {"weights": "random", "counted": {"digits": 3, "looks_at": 8}, **settings}
+    own = None if data is None else task(**{"test": rows(2), **data})
+    with courses.course(tmp_path / "run", recipe(**asked), subject(), own):
+        assert [said.startswith(EXPECTED) for said in caplog.messages] == [True] * told
