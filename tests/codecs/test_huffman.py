@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compress.codecs import huffman, threads
+from compress import threads
+from compress.codecs import huffman
 from compress.codecs.huffman import CHUNK, Huffman
 from compress.errors import FormatError
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from compress.codecs import stream, threads
+from compress import threads
+from compress.codecs import stream
 from compress.codecs.cursor import Cursor, varint
 from compress.codecs.fixed import Constant, FixedWidth
 from compress.codecs.huffman import Huffman
