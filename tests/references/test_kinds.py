@@ -103,6 +103,7 @@ print(sorted(heavy & set(sys.modules)))
     ],
 )
 def test_a_missing_extra_is_told_in_one_line(text: str, missing: str, extra: str) -> None:
+    needs.module("torch")
     script = f"""
 import sys
 sys.modules[{missing!r}] = None

@@ -160,6 +160,7 @@ def test_long_texts_are_cut() -> None:
 
 
 def test_padding_as_the_tokenizer_wants_it() -> None:
+    needs.module("tokenizers")
     from tokenizers import Tokenizer
 
     made = Tokenizer.from_buffer(tokenizer())
