@@ -31,8 +31,9 @@ NEED_TORCH = (
     "tests/test_constrained.py", "tests/test_declared.py", "tests/test_own_loop.py",
     "tests/export", "tests/passes/*",
     "tests/pipeline/*", "tests/references/exported.py", "tests/references/test_heads.py",
-    "tests/references/test_hub.py", "tests/references/test_libraries.py", "tests/report", "tests/tasks/test_augment.py", "tests/training",
-    "tests/zoo",
+    "tests/references/test_hub.py", "tests/references/test_libraries.py",
+    "tests/references/test_module.py", "tests/report", "tests/tasks/test_augment.py",
+    "tests/training", "tests/zoo",
 )  # fmt: skip
 
 # What a shell starts in the background ignores Ctrl-C, and so would every command that tests start.
