@@ -29,6 +29,7 @@ _LIMIT = "COMPRESS_CACHE_BYTES"  # of the environment
 _NAME = "stages"  # of the folder
 _STATE = "state_sha256"  # in a record
 _ENDING = ".safetensors"  # of a state
+_ENDINGS = (".json", ".fit", _ENDING)  # of an entry's files; without the first nothing is found
 _KEY_DIGITS = 32
 
 
@@ -126,10 +127,16 @@ class Cache:
         return {key: size for key, (_, size) in sorted(found.items(), key=lambda one: one[1])}
 
     def clear(self) -> int:
-        """Remove all entries; return the bytes that they took."""
+        """Remove all entries, and what killed runs were writing; return the bytes of the entries.
+
+        Raises:
+            OutputError: when a file cannot be removed; all others are.
+        """
         entries = self.entries()
-        for key in entries:
-            self._remove(key)
+        stayed = [error for key in entries for error in self._remove(key)]
+        files.clear(self.folder)
+        if stayed:
+            raise OutputError(f"cannot remove {stayed[0].filename}: {stayed[0].strerror}")
         return sum(entries.values())
 
     def _make_room(self) -> None:
@@ -142,16 +149,16 @@ class Cache:
                 self._remove(key)
                 total -= size
 
-    def _remove(self, key: str) -> None:
-        for ending in (".json", ".fit", _ENDING):  # without its record nothing is found
-            with suppress(OSError):
-                (self.folder / f"{key}{ending}").unlink(missing_ok=True)
+    def _remove(self, key: str) -> list[OSError]:
+        """Remove an entry's files; return why any of them stay."""
+        errors = (_removing(self.folder / f"{key}{ending}") for ending in _ENDINGS)
+        return [error for error in errors if error is not None]
 
     def _files(self) -> Iterator[tuple[Path, int, float]]:
         with suppress(OSError):
             for path in self.folder.iterdir():
                 with suppress(OSError):
-                    if not path.name.startswith("."):
+                    if path.suffix in _ENDINGS:
                         facts = path.stat()
                         yield path, facts.st_size, facts.st_mtime
 
@@ -168,6 +175,15 @@ def _state(path: Path, record: Mapping[str, Any]) -> bytes | None:
     if hashlib.sha256(data).hexdigest() != digest:
         raise DataError(f"{path} is damaged")
     return data
+
+
+def _removing(path: Path) -> OSError | None:
+    """Remove a file, if it is there; return why it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return error
+    return None
 
 
 def _limit() -> int:

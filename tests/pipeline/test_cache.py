@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from compress.errors import OutputError, SettingsError
 from compress.pipeline.cache import Cache, key_of
-from tests.cli.console import compress, spawn
+from tests.cli.console import spawn
 
 STATE = bytes(range(256)) * 8
 
@@ -169,23 +170,46 @@ for turn in range(30):
     assert [one.code for one in done] == [0, 0, 0], done
 
 
-def test_the_command_tells_and_clears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path))
-    monkeypatch.setenv("COMPRESS_CACHE_BYTES", "1048576")
-    assert compress("cache", "--json").json()["entries"] == 0
-    cache = Cache()
+def test_clearing_removes_what_killed_runs_were_writing(cache: Cache) -> None:
     cache.keep("a", {}, STATE)
-    n_bytes = sum(path.stat().st_size for path in cache.folder.iterdir())
-    assert compress("cache", "--json").json() == {
-        "folder": str(tmp_path / "stages"),
-        "entries": 1,
-        "bytes": n_bytes,
-        "limit_bytes": 1 << 20,
-        "removed_bytes": 0,
-    }
-    assert compress("cache").out == (
-        f"1 stage, 2.17 KiB of at most 1.00 MiB ($COMPRESS_CACHE_BYTES) in {tmp_path / 'stages'}\n"
-    )
-    assert compress("cache", "--clear", "--json").json()["removed_bytes"] == n_bytes
+    n_bytes = sum(cache.entries().values())
+    (cache.folder / f".compress-{16 * 'a'}.part").write_bytes(STATE)
+    assert cache.clear() == n_bytes
     assert list(cache.folder.iterdir()) == []
-    assert compress("cache", "--clear").out.startswith("removed 0 stages, 0 B from ")
+
+
+def test_what_is_not_a_stage_s_is_left_alone(cache: Cache) -> None:
+    cache.keep("a", {}, STATE)
+    (cache.folder / "notes.txt").write_bytes(STATE)
+    assert [*cache.entries()] == ["a"]
+    cache.clear()
+    assert [path.name for path in cache.folder.iterdir()] == ["notes.txt"]
+
+
+def test_what_cannot_be_removed_is_told(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.keep("a", {}, STATE)
+    refuse(monkeypatch)
+    with pytest.raises(OutputError, match=r"^cannot remove .*a\.json: Operation not permitted$"):
+        cache.clear()
+
+
+def test_room_that_cannot_be_made_ends_no_run(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.keep("a", {}, STATE)
+    monkeypatch.setenv("COMPRESS_CACHE_BYTES", "10")
+    refuse(monkeypatch)
+    Cache(cache.folder).keep("b", {}, STATE)
+    assert {*cache.entries()} == {"a", "b"}
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no stage's file be removed, as on a file system that is read-only."""
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix in (".json", ".safetensors"):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
