@@ -53,7 +53,7 @@ def test_what_is_damaged_is_told_and_never_trusted(
         case "gone":
             path.unlink()
         case _:
-            path.write_bytes({"cut": whole[:-1], "bit": flipped, "empty": b""}[damage])
+            path.write_bytes(bytes({"cut": whole[:-1], "bit": flipped, "empty": b""}[damage]))
     with caplog.at_level(logging.WARNING):
         assert cache.find("a") is None
     is_told = not (damage == "gone" and ending == ".json")  # then there is nothing
