@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from compress import kept
+from compress.artifact.safetensors_file import read_header
 from compress.constrained import constraints_of
 from compress.errors import CompressError, DataError, FormatError
 
@@ -104,11 +105,11 @@ def load(path: Path, identity: str, model: nn.Module, optimizer: Optimizer) -> H
     if not path.exists():
         return None
     try:
-        data = kept.read(path)
-        with safetensors.safe_open(path, "pt") as stored:
-            text = (stored.metadata() or {}).get("training", "")
-        record = msgspec.json.decode(text, type=_Record)
-    except (DataError, OSError, safetensors.SafetensorError, msgspec.MsgspecError) as error:
+        data = kept.read(path)  # once: another run of the same training may replace the file
+        tensors = safetensors.torch.load(data)
+        _, metadata, _ = read_header(data)
+        record = msgspec.json.decode(metadata.get("training", ""), type=_Record)
+    except (DataError, safetensors.SafetensorError, msgspec.MsgspecError) as error:
         _LOG.warning("training begins anew: checkpoint %s", error)
         return None
     if record.format != _FORMAT:
@@ -116,7 +117,6 @@ def load(path: Path, identity: str, model: nn.Module, optimizer: Optimizer) -> H
         return None
     if record.identity != identity:
         raise _unusable(path, "it is of a training with other settings, data or network")
-    tensors = safetensors.torch.load(data)
     try:
         restore(model, tensors)
         _restore_optimizer(optimizer, _under("optimizer/", tensors))

@@ -190,6 +190,35 @@ def test_resumed_run_ends_with_the_same_bits(
     assert _same(undisturbed, finished)
 
 
+def test_a_checkpoint_that_another_process_replaces_is_read_as_it_was(
+    run: Run, model: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs of one training have one checkpoint."""
+    settings = TrainSettings(epochs=4, batch=32, lr=0.01)
+    undisturbed = copy.deepcopy(model)
+    expected = run(undisturbed, settings)
+    paths = {killed_at: tmp_path / f"{killed_at}.safetensors" for killed_at in (8, 20)}
+    for killed_at, path in paths.items():
+
+        def kill(step: int, _total: int, last: int = killed_at) -> None:
+            if step == last:
+                raise _Killed
+
+        with pytest.raises(_Killed):
+            run(copy.deepcopy(model), settings, checkpoint=path, on_step=kill)
+    read = kept.read
+
+    def replaced(path: Path) -> bytes:
+        data = read(path)
+        path.write_bytes(paths[20].read_bytes())
+        return data
+
+    monkeypatch.setattr(kept, "read", replaced)
+    resumed = copy.deepcopy(model)
+    assert run(resumed, settings, checkpoint=paths[8]) == expected
+    assert _same(undisturbed, resumed)
+
+
 def test_checkpoint_of_another_training(run: Run, model: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "fit.safetensors"
     run(copy.deepcopy(model), checkpoint=path)
