@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from compress.pipeline import outcome
 from compress.pipeline.course import Course
 from tests.pipeline import courses
 from tests.pipeline.courses import Asked, Net, recipe, row, rows, subject, task
@@ -105,6 +106,12 @@ def test_threads_decide_in_which_order_floats_are_summed(tmp_path: Path) -> None
         assert trained(tmp_path / "b") != here
     finally:
         torch.set_num_threads(threads)
+
+
+def test_versions_of_packages_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = keys(tmp_path / "a", counted=3)
+    monkeypatch.setattr(outcome, "versions", lambda: {"torch": "another"})
+    assert not {*first} & {*keys(tmp_path / "b", counted=3)}
 
 
 def passes(out: Path, **changes: Any) -> list[str]:
