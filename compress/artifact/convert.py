@@ -34,10 +34,9 @@ def pack(
     coder: Coder = "huffman",
     attached: Mapping[str, bytes] | None = None,
     force: bool = False,
+    proves: bool = True,
 ) -> tuple[Path, ...]:
     """Pack an ONNX model, or a safetensors file of weights, into a compressed file.
-
-    What is written is decoded and compared with what was packed before it appears.
 
     Args:
         source: a file that ends in .onnx or .safetensors; files beside it that hold its data are
@@ -47,6 +46,7 @@ def pack(
         coder: huffman, or best: smaller, and slower to decode.
         attached: files that go with the model (a tokenizer), by name.
         force: let any file that is there give way, and not compressed files alone.
+        proves: decode what is written, and compare it with what was packed, before it appears.
 
     Returns:
         All files that were packed, `source` first.
@@ -69,7 +69,7 @@ def pack(
         attached=attached,
         over=over,
         source=opened,
-        check=lambda written: _prove(written, opened),
+        check=(lambda written: _prove(written, opened)) if proves else None,
     )
     return tuple(file.path for file in opened.files)
 

@@ -11,10 +11,11 @@ from compress_zoo.tasks import NAMES
 from compress.cli import names
 from compress.cli.output import Json, print_json
 from compress.errors import DataError
+from compress.report import wording
 
 if TYPE_CHECKING:
     from compress.runtime import Session
-    from compress.tasks import Metric, Samples, Takes, Task
+    from compress.tasks import Samples, Takes, Task
 
 EXAMPLE = "compress eval runs/lenet-5/lenet-5.safetensors --task mnist"
 
@@ -63,7 +64,8 @@ def command(
     if as_json:
         print_json({"metric": suited.metric.name, "value": value, "n": len(samples)})
     else:
-        typer.echo(f"{_told(suited.metric, value)} on {len(samples):,} samples")
+        told = wording.figure(value, suited.metric.is_fraction)
+        typer.echo(f"{suited.metric.name} {told} on {len(samples):,} samples")
 
 
 def _require_told(task: Task, takes: Takes) -> None:
@@ -83,8 +85,3 @@ def _measured(session: Session, task: Task, samples: Samples) -> float:
     labels = session.metadata.get("labels")
     known = [str(label) for label in labels] if isinstance(labels, list) else None
     return evaluate_session(session, task, samples, labels=known)
-
-
-def _told(metric: Metric, value: float) -> str:
-    """Return a metric's name and value as people read it."""
-    return f"{metric.name} {value:.2%}" if metric.is_fraction else f"{metric.name} {value:.4g}"

@@ -9,8 +9,6 @@ from compress_zoo.tasks import NAMES
 
 from compress import places
 
-_LIBRARIES = ("timm:", "torchvision:", "hf:")  # what begins a reference to any of their networks
-
 
 def data_root(given: str | Path | None) -> Path:
     """Return the root of the data sets: as given, else $COMPRESS_DATA, else the user's cache."""
@@ -21,7 +19,10 @@ def models(begun: str) -> list[str]:
     """Return the names of networks that begin so, for the shell's completion."""
     from compress_zoo import registry
 
-    return _begun(begun, [*(entry.name for entry in registry.entries()), *_LIBRARIES])
+    from compress.references.kinds import KINDS
+
+    prefixes = (kind.prefix for kind in KINDS if kind.prefix)
+    return _begun(begun, [*(entry.name for entry in registry.entries()), *prefixes])
 
 
 def rows(begun: str) -> list[str]:

@@ -131,7 +131,7 @@ def _recipe(file: Path | None, given: Mapping[str, Any], max_drop: float | None)
     chosen = recipes.from_mapping(data)
     if max_drop is None:
         return chosen
-    bounded = [row.name for row in chosen.rows if _searches(chosen.passes[row.name])]
+    bounded = [row.name for row in chosen.rows if _is_bounded(chosen.passes[row.name])]
     is_told = chosen.task is not None or bool(bounded)
     require(is_told, "max-drop", "given with --task to measure on", max_drop)
     mapping = recipes.to_mapping(chosen)
@@ -140,9 +140,9 @@ def _recipe(file: Path | None, given: Mapping[str, Any], max_drop: float | None)
     return recipes.from_mapping(mapping)
 
 
-def _searches(held: Any) -> bool:  # noqa: ANN401  (a pass's settings)
+def _is_bounded(held: Any) -> bool:  # noqa: ANN401  (a pass's settings)
     """Tell whether a pass looks for what keeps the metric."""
-    return hasattr(held, "max_drop") and held.bits == "auto"
+    return getattr(held, "is_bounded", False) is True
 
 
 @contextmanager

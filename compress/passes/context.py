@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compress.passes.network import Network, Samples, Skipped
-
-if TYPE_CHECKING:
-    from torch import nn
 
 OnStep = Callable[[int, int], None]
 
@@ -34,7 +31,6 @@ class Context:
     #: points of the metric lost against the dense network on the validation part, and the number
     #: of samples that say so
     drop: Callable[[Network], tuple[float, int]] | None = None
-    teacher: nn.Module | None = None
     scores: bool = True  #: outputs of two axes are scores of classes
     note: Callable[[str], None] = _nothing  #: tells what the pass is at
 
@@ -80,4 +76,3 @@ class Passed:
 
 
 Run = Callable[[Network, Any, Context], Passed]  # the form of every pass
-Skips = Sequence[Skipped]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compress.passes.targets import Kind
+from compress.errors import DataError
+from compress.passes.targets import Addressed
 
 Samples = tuple[NDArray[Any], ...]  # an array for each input of the network, a row for each sample
 Values = NDArray[np.float32]
@@ -33,20 +34,8 @@ class Codes:
     centroids: Values  #: shape `(k,)`
 
 
-class Weight(Protocol):
+class Weight(Addressed, Protocol):
     """A tensor that passes may change. What it must keep later steps respect."""
-
-    @property
-    def name(self) -> str:
-        """Its canonical name; a tied one has one."""
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of its layer."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """All names that address it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,8 +61,14 @@ class Weight(Protocol):
     def set_codes(self, held: Codes) -> None:
         """Take the values of a codebook, and have them stay shared."""
 
-    def named_errors(self) -> AbstractContextManager[None]:
-        """Put the weight's name before an error about its numbers."""
+
+@contextmanager
+def named_errors(weight: Weight) -> Iterator[None]:
+    """Put a weight's name before an error about its numbers."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{weight.name}: {error}") from error
 
 
 @dataclass(slots=True)

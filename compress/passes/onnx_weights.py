@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.artifact.editable import EditableModel
-from compress.errors import DataError
 from compress.passes.network import Codes, Values
 from compress.passes.onnx_graph import Found
 from compress.passes.onnx_values import from_float32, to_float32
@@ -70,14 +67,6 @@ class OnnxWeight:
         table = np.concatenate([np.zeros(1, np.float32), held.centroids])
         self.set_values(table[held.codes.astype(np.intp) + 1])
         self.is_shared = True
-
-    @contextmanager
-    def named_errors(self) -> Iterator[None]:
-        """Put the weight's name before an error about its numbers."""
-        try:
-            yield
-        except DataError as error:
-            raise DataError(f"{self.name}: {error}") from error
 
     def _in_order(self, items: Array) -> Array:
         """Return the stored numbers in the order of the layer."""

@@ -21,7 +21,7 @@ from compress.kernels.magnitude import (
 )
 from compress.passes.chosen import addressed
 from compress.passes.context import Context, Layer, Passed
-from compress.passes.network import Network, Weight
+from compress.passes.network import Network, Weight, named_errors
 from compress.passes.settings import PruneSettings, Scope
 
 Target = tuple[Weight, float, bool]  # with its sparsity, and whether that is the plain one
@@ -80,7 +80,7 @@ def _prune_once(targets: Sequence[Target], scope: Scope) -> None:
         earlier = weight.mask
         if counts[weight.name] == 0 and earlier is None:
             continue
-        with weight.named_errors():
+        with named_errors(weight):
             keep = keep_largest(weight.values(), counts[weight.name], earlier)
         weight.set_mask(keep)
 
@@ -102,7 +102,7 @@ def _pool_counts(pool: Sequence[Weight], sparsity: float, scope: Scope) -> dict[
             assert_never(scope)
     scores = np.split(np.empty(sum(sizes), np.float32), np.cumsum(sizes)[:-1])
     for weight, layer in zip(pool, scores, strict=True):
-        with weight.named_errors():
+        with named_errors(weight):
             sorted_magnitudes(weight.values(), weight.mask, layer)
         if scope == "lamp":
             lamp_scores(layer)

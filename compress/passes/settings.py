@@ -17,6 +17,14 @@ Importance = Literal["none", "layer", "weight"]
 
 JUDGES = 400  #: samples that bits `auto` are judged on, beside every fifth of those that are used
 
+_Samples = Annotated[
+    int,
+    Meta(
+        ge=0,
+        description="samples on which the errors of a layer's weights are made to cancel, and "
+        "whose channel means are kept by moving biases; 0 to choose each code alone",
+    ),
+]
 _TRAIN = "training that follows, or goes with it; else the task's own"
 
 
@@ -73,14 +81,7 @@ class QuantizeSettings:
         Literal["linear", "density", "random"],
         Meta(description="where the centroids start; linear is the paper's choice, sec. 3.2"),
     ] = "linear"
-    samples: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="samples on which the errors of a layer's weights are made to cancel, and "
-            "whose channel means are kept by moving biases; 0 to choose each code alone",
-        ),
-    ] = 200
+    samples: _Samples = 200
     max_drop: Annotated[
         float, Meta(ge=0, description="auto: points of the metric that may be lost")
     ] = 1.0
@@ -96,7 +97,12 @@ class QuantizeSettings:
     @property
     def looks_at(self) -> int:
         """Samples that are looked at, those that judge among them."""
-        return _in_all(self.samples) + (JUDGES if self.bits == "auto" else 0)
+        return _in_all(self.samples) + (JUDGES if self.is_bounded else 0)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether `max_drop` counts."""
+        return self.bits == "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +120,7 @@ class TargetBytesSettings:
             "information, in a layer's mean or weight by weight; it needs torch and real samples"
         ),
     ] = "none"
-    samples: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="samples on which the errors of a layer's weights are made to cancel, and "
-            "whose channel means are kept by moving biases; 0 to choose each code alone",
-        ),
-    ] = 200
+    samples: _Samples = 200
 
     def __post_init__(self) -> None:
         settings.check(self)

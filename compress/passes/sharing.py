@@ -17,7 +17,16 @@ from compress.kernels.rate import Quantized
 from compress.passes.apart import Apart, held_apart, in_all, least
 from compress.passes.context import Context, Layer, Passed
 from compress.passes.inputs import Factor, compensated, input_factors
-from compress.passes.network import Codes, Levels, Network, Samples, Skipped, Values, Weight
+from compress.passes.network import (
+    Codes,
+    Levels,
+    Network,
+    Samples,
+    Skipped,
+    Values,
+    Weight,
+    named_errors,
+)
 from compress.passes.samples import count, rows
 from compress.threads import n_cores, side_by_side
 
@@ -179,7 +188,7 @@ def each(layers: Sequence[SharedLayer], one: Callable[[SharedLayer], Quantized])
     """Quantize layers side by side."""
 
     def named(layer: SharedLayer) -> Quantized:
-        with layer.weight.named_errors():
+        with named_errors(layer.weight):
             return one(layer)
 
     done = side_by_side(named, layers, n_cores())

@@ -29,7 +29,7 @@ class Addressed(Protocol):
 
     @property
     def name(self) -> str:
-        """Its canonical name."""
+        """Its canonical name; a tied one has one."""
 
     @property
     def kind(self) -> Kind:

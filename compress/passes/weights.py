@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
 from compress.constrained import Constraints, Mask, Shared, constraints_of
-from compress.errors import DataError, UnsupportedLayerError
+from compress.errors import UnsupportedLayerError
 from compress.passes.chosen import BIAS
 from compress.passes.network import Codes, Skipped, Values
 from compress.passes.targets import Kind
@@ -93,14 +91,6 @@ class TorchWeight:
         )
         shared.write(self.parameter)
         self.constraints.by_name[self.name] = shared
-
-    @contextmanager
-    def named_errors(self) -> Iterator[None]:
-        """Put the weight's name before an error about its numbers."""
-        try:
-            yield
-        except DataError as error:
-            raise DataError(f"{self.name}: {error}") from error
 
 
 def weights_of(model: nn.Module) -> tuple[list[TorchWeight], list[Skipped]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ class Data:
     train: Samples | None
     validation: Samples | None
     test: Samples
+    _digests: dict[str, str] = field(default_factory=dict, init=False)  #: each part is read once
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -34,8 +35,15 @@ class Data:
 
     def decides(self, *parts: str) -> list[Any]:
         """Return what decides the figures of some parts, as JSON's types."""
-        held = {"train": self.train, "validation": self.validation, "test": self.test}
-        return [dict(self.task.settings), [own and own.digest() for own in map(held.get, parts)]]
+        return [dict(self.task.settings), [self._digest(part) for part in parts]]
+
+    def _digest(self, part: str) -> str | None:
+        held = {"train": self.train, "validation": self.validation, "test": self.test}[part]
+        if held is None:
+            return None
+        if part not in self._digests:
+            self._digests[part] = held.digest()
+        return self._digests[part]
 
 
 def load(

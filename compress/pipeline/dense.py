@@ -41,8 +41,8 @@ def dense(course: Course) -> Facts:
             if training is not None and trained is None:
                 course.fit("dense", key, training, None)
                 course.cache.keep(key, {}, opened.working.state())
+                course.key = _key(course)
             _measure(course, record)
-        course.key = _key(course)
         entry = course.cache.keep(course.key, record, None)
     figures = entry.record.get("figures")
     course.dense = None if figures is None else np.array(figures, np.float64)

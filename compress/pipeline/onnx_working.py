@@ -15,9 +15,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from compress import limits
-from compress.artifact import archive, convert, model
+from compress.artifact import convert, model
 from compress.artifact.editable import FLOATS
-from compress.artifact.sources import open_source
 from compress.errors import DataError, FormatError, SettingsError, UnsupportedLayerError
 from compress.measure.sessions import figures_of_session
 from compress.passes.context import OnStep
@@ -124,41 +123,28 @@ class OnnxWorking:
         """Write the file with the weights as they are now."""
         self.network.model.write(path)
 
-    def pack(self, plain: Path, packed: Path) -> None:
+    def pack(self, plain: Path, packed: Path, *, proves: bool = True) -> None:
         """Code a file that `export` wrote; what the task tells stands beside its graph."""
         convert.pack(
             plain,
             packed,
-            self._facts(),
+            {"model": self.subject.name, **(self.data.facts if self.data is not None else {})},
             coder=self.recipe.coder,
             attached=self.subject.attached(),
             force=True,  # the run's folder was looked through before it began
+            proves=proves,
         )
 
     def file_bytes(self, inputs: Arrays) -> int:
         """Return the size of the file that the network would make as it is."""
         with tempfile.TemporaryDirectory() as folder:
             plain, packed = Path(folder) / "network.onnx", Path(folder) / "packed"
-            self.network.model.write(plain)
-            opened = open_source(plain)
-            archive.write(
-                packed,
-                opened.model,
-                {**convert.describe(opened.model), **self._facts()},
-                coder=self.recipe.coder,
-                attached=self.subject.attached(),
-                source=opened,
-            )
+            self.export(plain, inputs)
+            self.pack(plain, packed, proves=False)
             return packed.stat().st_size
 
     def close(self) -> None:
         """Do nothing: no size is kept."""
-
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "model": self.subject.name,
-            **(self.data.facts if self.data is not None else {}),
-        }
 
     def _floats(self) -> list[tuple[int, int]]:
         """Return numbers and bytes of each number, by tensor of floats."""

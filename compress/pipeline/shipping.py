@@ -37,10 +37,9 @@ def _export(course: Course, record: Record) -> None:
     outputs = working.run(course.inputs)
     weights, skipped = working.network.weights()
     record["histograms"] = course.histograms()
+    shared = {weight.name: weight.values() for weight in weights if weight.is_shared}
     record["centroids"] = {
-        weight.name: np.unique(weight.values()[weight.values() != 0]).tolist()
-        for weight in weights
-        if weight.is_shared
+        name: np.unique(values[values != 0]).tolist() for name, values in shared.items()
     }
     record["kinds"] = {name: weight.kind for weight in weights for name in weight.names}
     record["unchanged"] = {one.name: one.reason for one in skipped}

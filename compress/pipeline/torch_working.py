@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from compress.artifact import archive, convert
-from compress.artifact.sources import open_source
+from compress.artifact import convert
 from compress.errors import DataError, SettingsError
 from compress.export.onnx import export
 from compress.export.outputs import numbered, outputs_of
@@ -185,7 +185,7 @@ class TorchWorking:
             },
         )
 
-    def pack(self, plain: Path, packed: Path) -> None:
+    def pack(self, plain: Path, packed: Path, *, proves: bool = True) -> None:
         """Code an ONNX file that `export` wrote."""
         convert.pack(
             plain,
@@ -194,6 +194,7 @@ class TorchWorking:
             coder=self.recipe.coder,
             attached=self.subject.attached(),
             force=True,  # the run's folder was looked through before it began
+            proves=proves,
         )
 
     def file_bytes(self, inputs: Arrays) -> int:
@@ -202,7 +203,8 @@ class TorchWorking:
         found = self._sizes.of(held) if self._sizes is not None else None
         if found is None:  # the first time, or where a change is not found in what was exported
             self.close()
-            self._sizes = Sizes(lambda path: self.export(path, inputs), held, self._packed)
+            write = partial(self.export, inputs=inputs)
+            self._sizes = Sizes(write, held, partial(self.pack, proves=False))
             found = self._sizes.of(held)
         assert found is not None
         return found
@@ -212,18 +214,6 @@ class TorchWorking:
         if self._sizes is not None:
             self._sizes.close()
         self._sizes = None
-
-    def _packed(self, plain: Path, packed: Path) -> None:
-        """Code a file without proving that it comes back: its size is all that is asked."""
-        opened = open_source(plain)
-        archive.write(
-            packed,
-            opened.model,
-            {"model": self.subject.name, **convert.describe(opened.model)},
-            coder=self.recipe.coder,
-            attached=self.subject.attached(),
-            source=opened,
-        )
 
     def _held(self) -> dict[str, NDArray[Any]]:
         return {

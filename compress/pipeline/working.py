@@ -73,8 +73,14 @@ class Working(Protocol):
             inputs: examples, batch first.
         """
 
-    def pack(self, plain: Path, packed: Path) -> None:
-        """Code an ONNX file that `export` wrote."""
+    def pack(self, plain: Path, packed: Path, *, proves: bool = True) -> None:
+        """Code an ONNX file that `export` wrote.
+
+        Args:
+            plain: that file.
+            packed: the compressed one.
+            proves: make sure that it comes back; not where its size is all that is asked.
+        """
 
     def file_bytes(self, inputs: Arrays) -> int:
         """Return the size of the file that the network would make as it is."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from compress.errors import MissingExtraError
+from compress.errors import MissingExtraError, SettingsError
 from compress.references.subject import Given
 
 if TYPE_CHECKING:
@@ -37,6 +37,17 @@ def classes_of(task: Task | None) -> int | None:
 def made_for(published: int | None) -> Callable[[Task | None], bool]:
     """Return whether weights for so many classes do a task as they are."""
     return lambda task: classes_of(task) in (None, published)
+
+
+def load_state(model: Any, state: Mapping[str, Any], name: str) -> None:  # noqa: ANN401
+    """Load published weights into a network; raise `SettingsError` where they are for another."""
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:  # names or shapes differ
+        raise SettingsError(
+            f"the published weights of {name} do not fit this network, which was built for other "
+            "classes; use --weights random|trained|FILE"
+        ) from error
 
 
 def library(name: str, extra: str) -> Any:  # noqa: ANN401  (a module)

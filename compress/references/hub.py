@@ -23,7 +23,7 @@ from typing import Any
 
 from compress.errors import DataError
 from compress.references import heads
-from compress.references.asked import Asked, classes_of, file_name, library, made_for
+from compress.references.asked import Asked, classes_of, file_name, library, load_state, made_for
 from compress.references.hub_images import preprocessing_of
 from compress.references.inputs import sized
 from compress.references.subject import Given, Subject, Torch
@@ -142,7 +142,6 @@ class _Repository:
 
         def load(model: Any) -> None:  # noqa: ANN401  (an nn.Module)
             from compress.references.head import ByName
-            from compress.references.timm import load_state
 
             self.transformers.utils.logging.disable_progress_bar()
             with _told(self.name):

@@ -25,9 +25,13 @@ class Kind:
 
     form: str  #: how such a reference is written
     help: str  #: what it is
-    takes: Callable[[str], bool]  #: whether a text is of this kind
     resolve: str  #: MODULE:FUNCTION, called with what stands behind the prefix, and what is asked
-    prefix: str = ""  #: what the text begins with
+    prefix: str = ""  #: what a text of this kind begins with
+    looks_so: Callable[[str], bool] = lambda text: True  #: whether a text may be of this kind
+
+    def takes(self, text: str) -> bool:
+        """Return whether a text is of this kind."""
+        return text.startswith(self.prefix) and self.looks_so(text)
 
     def __call__(self, text: str, asked: Asked) -> Subject:
         """Resolve a text of this kind."""
@@ -40,46 +44,42 @@ KINDS = (
     Kind(
         form="timm:NAME",
         help="any network of timm",
-        takes=lambda text: text.startswith("timm:"),
         resolve="compress.references.timm:resolve",
         prefix="timm:",
     ),
     Kind(
         form="torchvision:NAME",
         help="a classifier or a segmentation network of torchvision",
-        takes=lambda text: text.startswith("torchvision:"),
         resolve="compress.references.torchvision:resolve",
         prefix="torchvision:",
     ),
     Kind(
         form="hf:ORG/NAME|hf:FOLDER",
         help="a network of transformers for texts or images, of the hub or a folder",
-        takes=lambda text: text.startswith("hf:"),
         resolve="compress.references.hub:resolve",
         prefix="hf:",
     ),
     Kind(
         form="FILE.onnx",
         help="an ONNX file, whose graph stays as it is",
-        takes=lambda text: text.lower().endswith(".onnx"),
+        looks_so=lambda text: text.lower().endswith(".onnx"),
         resolve="compress.references.onnx:resolve",
     ),
     Kind(
         form="FILE.pt2",
         help="torch.export's file, which cannot be read without running what it holds",
-        takes=lambda text: text.lower().endswith((".pt2", ".pt", ".pth", ".ckpt", ".bin")),
+        looks_so=lambda text: text.lower().endswith((".pt2", ".pt", ".pth", ".ckpt", ".bin")),
         resolve="compress.references.refused:resolve",
     ),
     Kind(
         form="FILE.py:FUNCTION|MODULE:FUNCTION",
         help="a function of one's own that returns an nn.Module or a Subject",
-        takes=lambda text: ":" in text or text.endswith(".py"),
+        looks_so=lambda text: ":" in text or text.endswith(".py"),
         resolve="compress.references.function:resolve",
     ),
     Kind(
         form="NAME",
         help="a row of compress zoo",
-        takes=lambda text: True,
         resolve="compress.references.rows:resolve",
     ),
 )

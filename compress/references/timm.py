@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compress.errors import SettingsError
-from compress.references.asked import Asked, classes_of, file_name, library, made_for
+from compress.references.asked import Asked, classes_of, file_name, library, load_state, made_for
 from compress.references.inputs import sized
 from compress.references.subject import Given, Subject, Torch
 from compress.tasks import Task
@@ -50,17 +50,6 @@ def resolve(name: str, asked: Asked) -> Subject:
         inputs=taken,
         preprocessing=preprocessing,
     )
-
-
-def load_state(model: Any, state: Mapping[str, Any], name: str) -> None:  # noqa: ANN401
-    """Load published weights into a network; raise `SettingsError` where they are for another."""
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:  # names or shapes differ
-        raise SettingsError(
-            f"the published weights of {name} do not fit this network, which was built for other "
-            "classes; use --weights random|trained|FILE"
-        ) from error
 
 
 def _require_known(timm: Any, name: str) -> None:  # noqa: ANN401  (a module)

@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from compress.errors import SettingsError
-from compress.references.asked import Asked, classes_of, file_name, library, made_for
+from compress.references.asked import Asked, classes_of, file_name, library, load_state, made_for
 from compress.references.inputs import sized
 from compress.references.subject import Given, Subject, Torch
-from compress.references.timm import load_state
 from compress.tasks import Task
 
 # Heads that are there in training only are left out; what torchvision sets with published weights

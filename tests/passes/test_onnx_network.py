@@ -8,7 +8,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from compress.errors import CompressError, DataError, FormatError
 from compress.passes import onnx_network
-from compress.passes.network import Codes
+from compress.passes.network import Codes, named_errors
 from compress.passes.onnx_network import OnnxNetwork
 from tests.passes.onnx_graphs import held, model, node, value
 
@@ -79,7 +79,7 @@ class TestWeights:
 
     def test_errors_have_the_weights_name(self):
         network = OnnxNetwork(plain())
-        with pytest.raises(DataError, match="w: no"), weight(network).named_errors():
+        with pytest.raises(DataError, match="w: no"), named_errors(weight(network)):
             raise DataError("no")
 
 

@@ -15,7 +15,7 @@ import csv
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -83,8 +83,8 @@ class ImageFolder(ImageTask):
     name = "imagefolder"
     changes = MappingProxyType({"shift": 0.1, "scale": 0.2, "flip": 0.5})
 
-    @property
-    def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # read where it is asked for
+    @cached_property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # read once, where it is asked
         """Names from `classes.tsv`, else the folders' names."""
         table = _read_table(self.root)
         if table:

@@ -21,6 +21,13 @@ def of_stage(recipes: Mapping[str, _Held], stage: str) -> _Held:
     return recipes.get(stage, recipes["prune"])
 
 
+def fine_tuning(lr: float) -> Mapping[str, Recipe]:
+    """Return settings by stage for encoders of text that are trained already."""
+    adamw: Recipe = {"epochs": 4, "batch": 32, "optimizer": "adamw", "lr": lr, "weight_decay": 0.01}
+    adam: Recipe = {"epochs": 1, "batch": 32, "optimizer": "adam", "lr": 1e-5, "weight_decay": 0.0}
+    return {"dense": {**adamw, "warmup_epochs": 0.4}, "prune": adamw, "quantize": adam}
+
+
 def tenth(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Choose every tenth sample of each class to validate; a class of one is trained on."""
     order = np.argsort(labels, kind="stable")

@@ -13,45 +13,21 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from compress.tasks import Part
 from compress.tasks.texts import SentenceTask, Texts, texts_of
 from compress_zoo.errors import ZooError
 from compress_zoo.tasks.hub import Hub
-from compress_zoo.tasks.recipes import Recipe, of_stage
+from compress_zoo.tasks.recipes import fine_tuning, of_stage
+from compress_zoo.tasks.tables import columns
 
 _FILES = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
 _HUB = Hub(
     task="sst2", repository="SetFit/sst2", columns=("text", "label"), own="sentence and label"
 )
-_TRAINING: Mapping[str, Recipe] = MappingProxyType(
-    {  # for encoders that are trained already; from the start, a network wants a higher lr
-        "dense": {
-            "epochs": 4,
-            "batch": 32,
-            "optimizer": "adamw",
-            "lr": 5e-5,
-            "weight_decay": 0.01,
-            "warmup_epochs": 0.4,
-        },
-        "prune": {
-            "epochs": 4,
-            "batch": 32,
-            "optimizer": "adamw",
-            "lr": 5e-5,
-            "weight_decay": 0.01,
-        },
-        "quantize": {
-            "epochs": 1,
-            "batch": 32,
-            "optimizer": "adam",
-            "lr": 1e-5,
-            "weight_decay": 0.0,
-        },
-    }
-)
+_COLUMNS = {"sentence": str, "label": int}
+_TRAINING = fine_tuning(lr=5e-5)  # from the start, a network wants a higher one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +47,11 @@ class Sst2(SentenceTask):
         """Read a part; raise `ZooError` for a file that is missing or is none."""
         path = self.root / "sst2" / _FILES[part]
         if path.is_file():
-            sentences, labels = _read(path)
+            sentences, labels = columns(
+                self.name, path, _COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE
+            )
         else:
             sentences, labels = _HUB.load(part, path)
         if not sentences or not {*labels} <= {0, 1}:
             raise ZooError(f"{path} must have a sentence or more, each with the label 0 or 1")
         return texts_of([(sentence,) for sentence in sentences], labels)
-
-
-def _read(path: Path) -> tuple[list[str], list[int]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-        return [row["sentence"] for row in rows], [int(row["label"]) for row in rows]
-    except OSError as error:
-        raise ZooError(f"sst2: {path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise ZooError(f"{path} must have the columns sentence and label: {error!r}") from error

@@ -8,11 +8,9 @@ Source: Cer et al. 2017, arXiv:1708.00055.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,8 @@ from compress.tasks import Part
 from compress.tasks.texts import PairTask, Texts, texts_of
 from compress_zoo.errors import ZooError
 from compress_zoo.tasks.hub import Hub
-from compress_zoo.tasks.recipes import Recipe, of_stage
+from compress_zoo.tasks.recipes import fine_tuning, of_stage
+from compress_zoo.tasks.tables import columns
 
 _FILES = {"train": "train.csv", "validation": "dev.csv", "test": "test.csv"}
 _HUB = Hub(
@@ -30,32 +29,8 @@ _HUB = Hub(
     columns=("sentence1", "sentence2", "score"),
     own="sentence1, sentence2 and score",
 )
-_TRAINING: Mapping[str, Recipe] = MappingProxyType(
-    {  # for encoders that are trained already
-        "dense": {
-            "epochs": 4,
-            "batch": 32,
-            "optimizer": "adamw",
-            "lr": 2e-5,
-            "weight_decay": 0.01,
-            "warmup_epochs": 0.4,
-        },
-        "prune": {
-            "epochs": 4,
-            "batch": 32,
-            "optimizer": "adamw",
-            "lr": 2e-5,
-            "weight_decay": 0.01,
-        },
-        "quantize": {
-            "epochs": 1,
-            "batch": 32,
-            "optimizer": "adam",
-            "lr": 1e-5,
-            "weight_decay": 0.0,
-        },
-    }
-)
+_COLUMNS = {"sentence1": str, "sentence2": str, "score": float}
+_TRAINING = fine_tuning(lr=2e-5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,23 +49,11 @@ class Stsb(PairTask):
     def texts(self, part: Part) -> Texts:
         """Read a part; raise `ZooError` for a file that is missing or is none."""
         path = self.root / "stsb" / _FILES[part]
-        columns = _read(path) if path.is_file() else _HUB.load(part, path)
-        first, second, told = columns
+        if path.is_file():
+            first, second, told = columns(self.name, path, _COLUMNS, strict=True)
+        else:
+            first, second, told = _HUB.load(part, path)
         scores = np.array(told, np.float64)
         if len(scores) < 2 or not np.isfinite(scores).all() or None in {*first, *second}:
             raise ZooError(f"{path} must have two pairs or more, each with a score")
         return texts_of(list(zip(first, second, strict=True)), scores)
-
-
-def _read(path: Path) -> tuple[list[str], list[str], list[float]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, strict=True))
-        scores = [float(row["score"]) for row in rows]
-        return [row["sentence1"] for row in rows], [row["sentence2"] for row in rows], scores
-    except OSError as error:
-        raise ZooError(f"stsb: {path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise ZooError(
-            f"{path} must have the columns sentence1, sentence2 and score: {error!r}"
-        ) from error

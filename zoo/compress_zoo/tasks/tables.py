@@ -1,0 +1,40 @@
+"""Files of tasks that are tables: a line of names, then a row a line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from compress_zoo.errors import ZooError
+
+
+def columns(
+    task: str,
+    path: Path,
+    kinds: Mapping[str, Callable[[str], Any]],
+    **dialect: Any,  # noqa: ANN401
+) -> tuple[list[Any], ...]:
+    """Return columns of a file.
+
+    Args:
+        task: that the file belongs to.
+        path: of the file, in UTF-8.
+        kinds: what each item is made, by the column's name; it raises `ValueError` for a wrong one.
+        dialect: as `csv.DictReader` takes it.
+
+    Raises:
+        ZooError: when it cannot be read, or is no such table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, restval="", **dialect))
+        return tuple([kind(row[name]) for row in rows] for name, kind in kinds.items())
+    except OSError as error:
+        raise ZooError(f"{task}: {path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, csv.Error) as error:
+        *names, last = kinds
+        raise ZooError(
+            f"{path} must have the columns {', '.join(names)} and {last}: {error!r}"
+        ) from error
