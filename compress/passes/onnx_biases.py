@@ -1,10 +1,7 @@
 """How far the biases of an ONNX graph move: torch_levels.py in numpy.
 
 A BatchNormalization has its mean and variance moved, any other layer the constant that it adds.
-Where an activation that cuts is behind such a layer, as in graphs whose BatchNormalizations were
-folded, the mean behind it is what is kept: with that before it alone, what errors do to a channel's
-spread would add up from layer to layer. What a layer is given when it is moved comes from the
-layers that were moved before it.
+What a layer is given when it is moved comes from the layers that were moved before it.
 """
 
 from __future__ import annotations
@@ -17,17 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.passes.behind import Bounds, Level, places, shift_behind
 from compress.passes.onnx_inputs import size_of
 from compress.passes.onnx_segments import Stop
 
 _MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may be all but dead
-_STEPS = 10  # halvings of a shift's bounds
-_PLACES = 4096  # of a channel that tell what an activation makes of a shift
-_EXACT = 1e-6  # of a level
 
 Array = NDArray[Any]
-Bounds = tuple[float, float]
-Level = NDArray[np.float64]  # of each channel; of a BatchNormalization (2, channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +49,11 @@ class Bias:
         return _total(sums) * (len(sums[0]) / max(count, 1))
 
     def shift(self, earlier: Level, values: Sequence[Array], vectors: Mapping[str, Array]) -> Level:
-        """Return what is to be added to each channel for its earlier level.
-
-        Where an activation cuts, the mean behind it moves by less than what is added: that is
-        looked for, within the spread of a channel.
-        """
+        """Return what is to be added to each channel for its earlier level."""
         missing = earlier - self.level(values, vectors)
         if self.behind is None or not np.isfinite(missing).all():
             return missing
-        rows = _rows(values, self.axis)
-        cut = np.clip(rows, *self.behind).mean(1)
-        wanted = (cut + missing)[:, None]
-        high = rows.std(1, keepdims=True)
-        low = -high
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            is_less = np.clip(rows + middle, *self.behind).mean(1, keepdims=True) < wanted
-            low, high = np.where(is_less, middle, low), np.where(is_less, high, middle)
-        found: Level = ((low + high) / 2)[:, 0].astype(np.float64)
-        found[np.abs(missing) <= _EXACT * np.abs(earlier)] = 0  # where nothing passes, too
-        return found
+        return shift_behind(_rows(values, self.axis), earlier, missing, self.behind)
 
     def move(self, shift: Level, vectors: dict[str, Array]) -> None:
         """Move the constant."""
@@ -195,8 +173,7 @@ def _rows(values: Sequence[Array], axis: int) -> Array:
     """Return some values of each channel, shape `(channels, n)`."""
     n = sum(array.size // array.shape[axis] for array in values)
     rows = [np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1) for array in values]
-    step = max(n // _PLACES, 1)
-    return np.concatenate([own[:, ::step] for own in rows], axis=1)
+    return np.concatenate([own[:, :: places(n)] for own in rows], axis=1)
 
 
 def _total(sums: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compress.artifact.editable import BFLOAT16, FLOATS, EditableModel
-from compress.passes.onnx_biases import BatchNorm, Bias, Bounds, Moving
+from compress.passes.behind import Bounds
+from compress.passes.onnx_biases import BatchNorm, Bias, Moving
 from compress.passes.onnx_graph import Tensor, Use, attribute, contracted, is_weight, reads
 from compress.passes.onnx_segments import Stop
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from compress.artifact.editable import EditableModel
 from compress.errors import DataError, FormatError
+from compress.passes.behind import Level
 from compress.passes.network import Levels, Moments, Samples, Skipped, Weight
-from compress.passes.onnx_biases import Correction, Level
+from compress.passes.onnx_biases import Correction
 from compress.passes.onnx_graph import tensors_of, weights_in
 from compress.passes.onnx_inputs import Layer, add, layers_of
 from compress.passes.onnx_moving import moving

@@ -3,9 +3,10 @@
 Errors of shared weights do not cancel where inputs have a mean, as behind a ReLU; the shift of a
 channel is the same at all places of an image, so a bias, which costs no byte more, removes it. A
 BatchNorm has its statistics moved, the variance too: with the mean alone, what errors take from a
-channel's variance would add up from layer to layer. Layers are corrected from front to back in one
-pass, each on what the corrected ones before it give; later batches of samples move them less and
-less, to the mean of what all of them ask for.
+channel's variance would add up from layer to layer. Where an activation that cuts is behind a bias
+(`behind`) it is the mean behind that. Layers are corrected from front to back in one pass, each on
+what the corrected ones before it give; later batches of samples move them less and less, to the
+mean of what all of them ask for.
 
 Sources: Nagel et al. 2019, arXiv:1906.04721, sec. 4.2 (empirical bias correction); Hubara et al.
 2020, arXiv:2006.10518 (tuning of BatchNorm).
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,6 +26,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from compress.passes.behind import Bounds, places, shift_behind
+from compress.passes.torch_behind import cut_behind
 from compress.passes.torch_tokens import at_tokens, level_of_tokens, tokens_in
 
 Inputs = tuple[Tensor, ...]  # an input each
@@ -37,9 +41,9 @@ _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another t
 def channel_levels(model: nn.Module, batches: Iterable[Inputs]) -> list[Levels]:
     """Return, for each batch, what a bias decides of each channel.
 
-    That is the mean of what a layer with a bias gives. For a BatchNorm it is how far the mean of
-    what it is given lies above the one that it takes away, and the logarithm of its variance as a
-    part of the one that it divides by, shape `(2, channels)`.
+    That is the mean of what a layer with a bias gives, behind an activation that cuts it. For a
+    BatchNorm it is how far the mean of what it is given lies above the one that it takes away, and
+    the logarithm of its variance as a part of the one that it divides by, shape `(2, channels)`.
 
     Args:
         model: before compression.
@@ -47,15 +51,10 @@ def channel_levels(model: nn.Module, batches: Iterable[Inputs]) -> list[Levels]:
     """
     found: list[dict[str, list[Tensor]]] = []
 
-    tokens: Tensor | None = None  # of the batch that is run
-
-    def record(name: str, layer: nn.Module, values: Tensor) -> None:
-        found[-1].setdefault(name, []).append(_level(layer, values, tokens))
-
-    with _watched(model, record):
-        for batch in batches:
-            found.append({})
-            tokens = tokens_in(batch)
+    for batch in batches:
+        found.append({})
+        given = _Given(tokens_in(batch), cut_behind(model, batch))
+        with _watched(model, partial(_record, found[-1], given)):
             model.eval()(*batch)
     return list(found)
 
@@ -74,16 +73,32 @@ def correct_biases(model: nn.Module, batches: Iterable[Inputs], levels: Sequence
     asked: Counter[str] = Counter()  # samples so far, by layer
     for batch, earlier in zip(batches, levels, strict=True):
         calls = {name: iter(own) for name, own in earlier.items()}
-        with _watched(model, partial(_move, calls, asked, len(batch[0]), tokens_in(batch))):
+        given = _Given(tokens_in(batch), cut_behind(model, batch))
+        with _watched(model, partial(_move, calls, asked, len(batch[0]), given)):
             model.eval()(*batch)
     return len(asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is known of a batch before it is run."""
+
+    tokens: Tensor | None
+    cuts: Mapping[str, Bounds]  #: of activations, by the layer before
+
+
+def _record(
+    found: dict[str, list[Tensor]], given: _Given, name: str, layer: nn.Module, values: Tensor
+) -> None:
+    """Take note of a layer's levels."""
+    found.setdefault(name, []).append(_level(layer, values, given.tokens, given.cuts.get(name)))
 
 
 def _move(
     calls: Mapping[str, Iterator[Tensor]],
     asked: Counter[str],
     n: int,
-    tokens: Tensor | None,
+    given: _Given,
     name: str,
     layer: nn.Module,
     values: Tensor,
@@ -92,9 +107,12 @@ def _move(
     earlier = next(calls.get(name, iter(())), None)
     if earlier is None:
         return None  # called more often than before compression
-    shift = earlier - _level(layer, values, tokens)
+    bounds = given.cuts.get(name)
+    shift = earlier - _level(layer, values, given.tokens, bounds)
     if not bool(torch.isfinite(shift).all()):
         return None  # nothing was given, or it overflows
+    if bounds is not None:
+        shift = _shift_behind(_rows(layer, values, given.tokens), earlier, shift, bounds)
     asked[name] += n
     shift *= n / asked[name]
     if isinstance(layer, _BatchNorm):
@@ -109,7 +127,11 @@ def _move(
     return values + shift.view(-1, *(1,) * (values.ndim - 1 - _channel(layer, values)))
 
 
-def _level(layer: nn.Module, values: Tensor, tokens: Tensor | None) -> Tensor:
+def _level(
+    layer: nn.Module, values: Tensor, tokens: Tensor | None, bounds: Bounds | None
+) -> Tensor:
+    if bounds is not None:
+        return _rows(layer, values, tokens).clamp(*bounds).mean(1)
     if isinstance(layer, nn.Linear) and values.ndim == 3:
         return level_of_tokens(at_tokens(values, tokens))
     channel = _channel(layer, values)
@@ -122,6 +144,20 @@ def _level(layer: nn.Module, values: Tensor, tokens: Tensor | None) -> Tensor:
     variance, mean = torch.var_mean(values, axes, correction=0)
     parts = (variance + layer.eps) / (layer.running_var + layer.eps)
     return torch.stack([mean - layer.running_mean, parts.log()])
+
+
+def _rows(layer: nn.Module, values: Tensor, tokens: Tensor | None) -> Tensor:
+    """Return what each channel is given, shape `(channels, n)`."""
+    if isinstance(layer, nn.Linear):
+        values = at_tokens(values, tokens)
+    return values.movedim(_channel(layer, values), 0).flatten(1)
+
+
+def _shift_behind(rows: Tensor, earlier: Tensor, missing: Tensor, bounds: Bounds) -> Tensor:
+    some = rows[:, :: places(rows.shape[1])]
+    some, earlier, missing = (given.float().cpu() for given in (some, earlier, missing))
+    shift = shift_behind(some.numpy(), earlier.double().numpy(), missing.double().numpy(), bounds)
+    return torch.from_numpy(shift).to(rows.device, rows.dtype)
 
 
 def _channel(layer: nn.Module, values: Tensor) -> int:
