@@ -27,9 +27,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_to_measure_on(images: Path, tmp_path: Path) -> None:
-    words = ["--model", MODEL, "--weights", "random", "--task", "imagefolder", "--data", images]
-    settings = ["--prune", "0.8", "--quantize", "4bit", "--out", tmp_path]
-    report = compress("run", *words, *settings, "--json").json()
+    recipe = tmp_path / "alone.yaml"
+    recipe.write_text(
+        f"{{model: {MODEL}, weights: random, task: imagefolder, prune: 0.8, "
+        "quantize: {bits: 4, samples: 0}}"
+    )
+    words = ["--recipe", recipe, "--data", images, "--out", tmp_path, "--json"]
+    report = compress("run", *words).json()
     assert report["accuracy"]["n"] == 3
     assert report["accuracy"]["reason"] is None
     assert report["accuracy"]["steps"] == []  # nothing to validate on

@@ -43,8 +43,10 @@ def test_a_network_with_published_weights(tmp_path: Path) -> None:
     for folder in sorted((sample / "val").iterdir())[::EVERY]:
         (root / "val" / folder.name).symlink_to(folder)
 
-    words = ["--model", MODEL, "--task", "imagefolder", "--data", root, "--quantize", "8bit"]
-    report = compress("run", *words, "--out", tmp_path / "out", "--json").json()
+    recipe = tmp_path / "alone.yaml"
+    recipe.write_text(f"{{model: {MODEL}, task: imagefolder, quantize: {{bits: 8, samples: 0}}}}")
+    words = ["--recipe", recipe, "--data", root, "--out", tmp_path / "out", "--json"]
+    report = compress("run", *words).json()
     assert report["accuracy"]["n"] == 40
     assert report["accuracy"]["dense"] >= 0.8  # 87.6% on all classes
     assert report["accuracy"]["compressed"] >= report["accuracy"]["dense"] - 0.1
