@@ -1,36 +1,31 @@
 """A network whose weights share values: what was found for it, with each step that helps.
 
 Codes that each number chose alone are chosen anew, so that a layer's errors cancel on its inputs;
-then biases move so that channels keep their means. Each step is judged on samples held apart, and
-undone where it does not bring the outputs nearer to what they were.
+then biases move so that channels keep their means (`steps`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from compress.kernels.distinct import distinct
 from compress.kernels.rate import Quantized
-from compress.passes.apart import Apart, held_apart, in_all, least
 from compress.passes.context import Context, Layer, Passed
 from compress.passes.inputs import Factor, compensated, input_factors
 from compress.passes.network import (
     Codes,
-    Levels,
     Network,
-    Samples,
     Skipped,
     Values,
     Weight,
     named_errors,
 )
-from compress.passes.samples import count, rows
+from compress.passes.steps import Steps, steps_on
 from compress.threads import n_cores, side_by_side
 
-_FEW = 64  # samples: a shift is taken before and after on the same, so that noise is small
 ALONE = "errors do not cancel"
 
 Found = Mapping[str, Quantized]  # by weight
@@ -46,16 +41,6 @@ class SharedLayer:
     factors: Sequence[Factor]  #: of its inputs, none where they are not known
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """What the steps on samples need."""
-
-    seen: Samples  #: that they may use
-    apart: Apart  #: what they are judged on
-    few: Samples  #: those of the seen that biases are moved on
-    levels: Levels  #: on these, before sharing
-
-
 @dataclass(slots=True)
 class Sharing:
     """A network that is made what was found, as often as a search asks."""
@@ -65,11 +50,8 @@ class Sharing:
     steps: Steps | None
     no_steps: Sequence[str] = ()  #: why there are none
     cancels: bool | None = None  #: whether errors are made to cancel; None where nothing says yet
-    _left_out: dict[str, str] = field(default_factory=dict)  #: steps that did not help
-    _vectors: Mapping[str, Values] = field(init=False)  #: biases and what else may move
 
     def __post_init__(self) -> None:
-        self._vectors = self.network.vectors()
         if self.steps is None or not any(layer.factors for layer in self.layers):
             self.cancels = False
 
@@ -82,10 +64,12 @@ class Sharing:
             alone: codes that each number chose alone.
             together: finds those that cancel.
         """
-        self.network.set_vectors(self._vectors)
+        if self.steps is not None:
+            self.steps.reset()
         if self.cancels is None:
+            assert self.steps is not None
             self._write(alone)
-            self.cancels = self._helps("compensated", lambda: self._write(together()))
+            self.cancels = self.steps.helps("compensated", lambda: self._write(together()))
             if not self.cancels:
                 self._write(alone)
         else:
@@ -93,11 +77,8 @@ class Sharing:
 
     def correct(self) -> None:
         """Move biases, where that helps."""
-        steps = self.steps
-        if steps is None:
-            return
-        if not self._helps("corrected", lambda: self.network.correct(steps.few, steps.levels)):
-            self.network.set_vectors(self._vectors)
+        if self.steps is not None:
+            self.steps.correct()
 
     def passed(self, skipped: Sequence[Skipped], bits: Mapping[str, int]) -> Passed:
         """Return what became of the weights.
@@ -106,26 +87,12 @@ class Sharing:
             skipped: what is left alone.
             bits: of a code, by weight.
         """
+        left_out = self.steps.left_out.values() if self.steps is not None else ()
         return Passed(
             layers=tuple(self._layer(layer, bits[layer.weight.name]) for layer in self.layers),
             skipped=tuple(skipped),
-            notes=(*self.no_steps, *self.network.notes, *self._left_out.values()),
+            notes=(*self.no_steps, *self.network.notes, *left_out),
         )
-
-    def _helps(self, step: str, act: Callable[[], object]) -> bool:
-        """Take a step; return whether it brings the outputs nearer."""
-        assert self.steps is not None
-        apart = self.steps.apart
-        before = apart.divergence(self.network)
-        act()
-        after = apart.divergence(self.network)
-        self._left_out.pop(step, None)
-        if after > before or not (np.isfinite(before) and np.isfinite(after)):
-            self._left_out[step] = (
-                f"{step} is left out: on {count(apart.samples)} samples held apart the divergence "
-                f"would go from {before:.3g} to {after:.3g}"
-            )
-        return step not in self._left_out
 
     def _write(self, found: Found) -> None:
         for layer in self.layers:
@@ -167,7 +134,7 @@ def sharing(
         importance: of each number's squared error, by weight.
         judges: samples to hold apart beside every fifth.
     """
-    steps, why_not = _steps(network, context, wanted, judges)
+    steps, why_not = steps_on(network, context, wanted, judges)
     factors: Mapping[str, Sequence[Factor]] = {}
     if steps is not None:
         context.note("looks at what its layers are given")
@@ -205,23 +172,3 @@ def cancelling(layers: Sequence[SharedLayer], alone: Found) -> Found:
         return compensated(layer.weight, layer.values, layer.importance, own, layer.factors)
 
     return each(layers, one)
-
-
-def _steps(
-    network: Network, context: Context, wanted: int, judges: int
-) -> tuple[Steps | None, Sequence[str]]:
-    """Prepare the steps on samples, before sharing; or return why there are none."""
-    if context.samples is None or not wanted:
-        return None, ()
-    samples = context.samples(in_all(wanted) + judges)
-    if not count(samples):
-        return None, ()
-    divided = held_apart(network, samples, used=wanted, scores=context.scores)
-    if divided is None:
-        return None, (
-            f"{count(samples)} samples are too few to correct errors on and to judge that: "
-            f"nothing is corrected with fewer than {least()}",
-        )
-    seen, apart = divided
-    few = rows(seen, slice(_FEW))
-    return Steps(seen, apart, few, network.levels(few)), ()
