@@ -1,10 +1,10 @@
-"""What sharing after training keeps, with samples and without: one setting a row.
+"""What compression after training keeps, with samples and without: one setting a row.
 
     python -m benchmarks.tables.after_training ROOT [NAME …]
 
 ROOT holds imagenet-sample, squeezenet-deep-compression and stsb. Of imagenet-sample's 1,000 images
-every fifth is a sample without its label, and the other 800 are measured. `alone` chooses each
-code alone, as Deep Compression does. Writes `benchmarks/results/after_training.csv`; rows that are
+every fifth is a sample without its label, and the other 800 are measured. Without samples each
+code is chosen alone, as Deep Compression does, and pruning is by magnitude alone. Writes `benchmarks/results/after_training.csv`; rows that are
 there already are kept.
 """
 
@@ -29,27 +29,25 @@ class Case:
     model: str
     samples: str  #: none, made up, or where they are from
     options: tuple[str, ...]
-    recipe: str = ""  #: YAML beside the options
-
-    @property
-    def setting(self) -> str:
-        """Return the options as a reader types them."""
-        return " ".join((*self.options, *(("alone",) if self.recipe else ())))
 
 
-_ALONE = "{model: %s, quantize: {bits: %s, samples: 0}}"
+_ALONE = {"prune": "{sparsity: 0.5, samples: 0}", "quantize": "{bits: 8, samples: 0}"}
 _CASES = (
-    Case(_LITE, "none", (), _ALONE % (_LITE, 5)),
+    Case(_LITE, "none", ("--prune", "0.6")),
+    Case(_LITE, "200 images", ("--prune", "0.6")),
+    Case(_LITE, "none", ("--quantize", "5bit")),
     Case(_LITE, "made up", ("--quantize", "5bit")),
     Case(_LITE, "200 images", ("--quantize", "5bit")),
-    Case(_LITE, "none", (), _ALONE % (_LITE, 6)),
+    Case(_LITE, "none", ("--quantize", "6bit")),
     Case(_LITE, "made up", ("--quantize", "6bit")),
     Case(_LITE, "200 images", ("--quantize", "6bit")),
     Case(_LITE, "200 images", ("--quantize", "auto", "--max-drop", "1")),
-    Case(_SQUEEZENET, "none", (), _ALONE % (_SQUEEZENET, 5)),
+    Case(_SQUEEZENET, "none", ("--prune", "0.8")),
+    Case(_SQUEEZENET, "200 images", ("--prune", "0.8")),
+    Case(_SQUEEZENET, "none", ("--quantize", "5bit")),
     Case(_SQUEEZENET, "made up", ("--quantize", "5bit")),
     Case(_SQUEEZENET, "200 images", ("--quantize", "5bit")),
-    Case(_MINILM, "none", (), _ALONE % (_MINILM, 5)),
+    Case(_MINILM, "none", ("--quantize", "5bit")),
     Case(_MINILM, "STS-B's training part", ("--quantize", "5bit")),
     Case(_MINILM, "STS-B's training part", ("--quantize", "auto", "--max-drop", "1")),
 )
@@ -62,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images, samples = _divided(root / "imagenet-sample", Path(folder))
         for case in _CASES:
-            known = (case.model, case.samples, case.setting)
+            known = (case.model, case.samples, " ".join(case.options))
             if known in {(r["network"], r["samples"], r["setting"]) for r in done}:
                 continue
             if not wanted or case.model in wanted:
@@ -97,16 +95,17 @@ def _measure(case: Case, root: Path, images: Path, samples: Path) -> results_fil
         published = root / "squeezenet-deep-compression" / "compressed_SqueezeNet.net"
         words += ["--weights", str(published)]
     with tempfile.TemporaryDirectory() as folder:
-        if case.recipe:
+        if case.samples == "none":
             recipe = Path(folder) / "recipe.yaml"
-            recipe.write_text(case.recipe)
+            own = case.options[0].removeprefix("--")
+            recipe.write_text(f"{{model: {case.model}, {own}: {_ALONE[own]}}}")
             words += ["--recipe", str(recipe)]
         report = results_file.compress_run(*words)
     found = report["accuracy"]
     return {
         "network": case.model,
         "samples": case.samples,
-        "setting": case.setting,
+        "setting": " ".join(case.options),
         "metric": found["metric"],
         "n": found["n"],
         "dense_percent": round(100 * found["dense"], 2),

@@ -238,11 +238,12 @@ def _compensate(
                 codes[row, i] = -1 if best == zero else best - (best > zero)
                 error = np.float32((value - grid[best]) / factor[i, i])
                 if error != 0:
-                    _take_out(values[row, i + 1 :], factor[i, i + 1 :], error)
+                    take_out(values[row, i + 1 :], factor[i, i + 1 :], error)
 
 
 @compiled()
-def _take_out(values: Values, shares: Values, error: np.float32) -> None:
+def take_out(values: Values, shares: Values, error: np.float32) -> None:
+    """Take an error out of the weights behind it; arguments are checked by the caller."""
     for j in range(values.shape[0]):  # slices: with two indices it is five times as slow
         values[j] -= error * shares[j]
 

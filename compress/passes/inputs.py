@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.kernels.rate import Quantized, compensate
+from compress.kernels.surgeon import reconstruct
 from compress.passes.network import Moments, Network, Samples, Values, Weight
 
 PLACES = 64  # of an image, up to four times as many: neighbouring places tell the same
@@ -73,8 +74,7 @@ def compensated(
         found: what `values` became when each stood alone.
         factors: of the layer.
     """
-    groups = 1 + max(factor.group for factor in factors)
-    shape = (groups, weight.shape[0] // groups, -1)
+    shape = _by_group(weight, factors)
     rows, codes = values.reshape(shape), np.empty_like(found.codes).reshape(shape)
     weights = None if importance is None else importance.reshape(shape)
     choices = found.choices()
@@ -85,6 +85,33 @@ def compensated(
             rows[group][:, columns], weighted, choices, factor.upper
         )
     return found.recoded(codes.reshape(-1))
+
+
+def reconstructed(
+    weight: Weight, values: Values, keep: NDArray[np.bool_], factors: Sequence[Factor]
+) -> Values:
+    """Return a weight in which what is left makes up for what is pruned, on the layer's inputs.
+
+    Args:
+        weight: whose shape counts.
+        values: before pruning, shape `(n,)`.
+        keep: what is not pruned, shape `(n,)`.
+        factors: of the layer.
+    """
+    shape = _by_group(weight, factors)
+    rebuilt, kept = values.reshape(shape).copy(), keep.reshape(shape)
+    for factor in factors:
+        group, columns = factor.group, factor.columns
+        rebuilt[group][:, columns] = reconstruct(
+            rebuilt[group][:, columns], kept[group][:, columns], factor.upper
+        )
+    return rebuilt.reshape(-1)
+
+
+def _by_group(weight: Weight, factors: Sequence[Factor]) -> tuple[int, int, int]:
+    """Return the shape of a weight as a matrix for each group."""
+    groups = 1 + max(factor.group for factor in factors)
+    return groups, weight.shape[0] // groups, -1
 
 
 def _factors(moments: Moments) -> list[Factor]:

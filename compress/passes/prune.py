@@ -1,5 +1,8 @@
 """Magnitude pruning: the smallest weights become zero and stay zero.
 
+Without training, but with samples, what is left of a layer makes up for what is pruned, and biases
+move so that channels keep their means; each is kept where it helps on samples held apart.
+
 Sources: Han et al. 2015, arXiv:1506.02626 (magnitude); Lee et al. 2021, arXiv:2010.07611 (LAMP);
 Zhu & Gupta 2017, arXiv:1710.01878, eq. 1 (the gradual schedule).
 """
@@ -7,13 +10,14 @@ Zhu & Gupta 2017, arXiv:1710.01878, eq. 1 (the gradual schedule).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from typing_extensions import assert_never
 
 from compress.errors import SettingsError
 from compress.kernels.magnitude import (
+    Mask,
     keep_largest,
     lamp_scores,
     smallest_counts,
@@ -21,8 +25,10 @@ from compress.kernels.magnitude import (
 )
 from compress.passes.chosen import addressed
 from compress.passes.context import Context, Layer, Passed
-from compress.passes.network import Network, Weight, named_errors
+from compress.passes.inputs import input_factors, reconstructed
+from compress.passes.network import Network, Values, Weight, named_errors
 from compress.passes.settings import PruneSettings, Scope
+from compress.passes.steps import steps_on
 
 Target = tuple[Weight, float, bool]  # with its sparsity, and whether that is the plain one
 
@@ -50,14 +56,57 @@ def prune(network: Network, settings: PruneSettings, context: Context) -> Passed
         if (progress := _progress(settings, step, total)) is not None:
             prune_to(progress)
 
-    if context.fit is not None and settings.schedule == "gradual":
+    notes: Sequence[str] = ()
+    if context.fit is None:
+        weights = [weight for weight, _, _ in targets]
+        notes = _made_up_for(network, weights, context, settings.samples, lambda: prune_to(1.0))
+    elif settings.schedule == "gradual":
         context.fit(on_step)
         prune_to(1.0)  # for a training that ended before the schedule
     else:
         prune_to(1.0)
-        if context.fit is not None:
-            context.fit(None)
-    return Passed(layers=tuple(_layer(w) for w, _, _ in targets), skipped=tuple(skipped))
+        context.fit(None)
+    layers = tuple(_layer(weight) for weight, _, _ in targets)
+    return Passed(layers=layers, skipped=tuple(skipped), notes=tuple(notes))
+
+
+def _made_up_for(
+    network: Network,
+    weights: Sequence[Weight],
+    context: Context,
+    samples: int,
+    prune_all: Callable[[], None],
+) -> Sequence[str]:
+    """Prune, and have biases and what is left make up for it; return what was left out.
+
+    What is left is judged with the biases that go with it: alone it may look better than it is.
+    """
+    steps, why_not = steps_on(network, context, samples)
+    if steps is None:
+        prune_all()
+        return why_not
+    context.note("looks at what its layers are given")
+    factors = input_factors(network, weights, steps.seen)
+    dense = {w.name: w.values().copy() for w in weights if w.name in factors}
+    prune_all()
+    steps.correct()
+    pruned = {w.name: w.mask for w in weights if w.name in dense and w.mask is not None}
+
+    def write(values: Callable[[Weight, Mask], Values]) -> None:
+        steps.reset()
+        for weight in weights:
+            keep = pruned.get(weight.name)
+            if keep is not None:
+                weight.set_values(values(weight, keep))
+                weight.set_mask(keep)
+        steps.correct()
+
+    def rebuilt(weight: Weight, keep: Mask) -> Values:
+        return reconstructed(weight, dense[weight.name], keep, factors[weight.name])
+
+    if pruned and not steps.helps("reconstructed", lambda: write(rebuilt)):
+        write(lambda weight, _: dense[weight.name])
+    return (*network.notes, *steps.left_out.values())
 
 
 def _progress(settings: PruneSettings, step: int, total: int) -> float | None:

@@ -58,12 +58,25 @@ class PruneSettings:
     interval: Annotated[
         int, Meta(ge=1, description="gradual: training steps from one pruning to the next")
     ] = 100
+    samples: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="without training: samples on which what is left of a layer makes up for "
+            "what is pruned, and whose channel means are kept by moving biases; 0 for neither",
+        ),
+    ] = 200
     train: Annotated[TrainSettings | None, Meta(description=_TRAIN)] = None
 
     def __post_init__(self) -> None:
         settings.check(self)
         require_sparsities(self.sparsity)
         require(self.begin < self.end, "end", f"above begin, {self.begin}", self.end)
+
+    @property
+    def looks_at(self) -> int:
+        """Samples that are looked at where nothing is trained, those that judge among them."""
+        return _in_all(self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

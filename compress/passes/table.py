@@ -30,6 +30,7 @@ class Pass:
     parse: Callable[[str], Any]  #: VALUE to that setting
     metavar: str  #: of VALUE
     trains: bool = False  #: it trains the network, by its setting `train`
+    trains_or_looks: bool = False  #: it looks at samples only where it does not train
     needs_file: bool = False  #: its result depends on how the file is written
     instead_of: tuple[str, ...] = ()  #: passes that it cannot be together with
     rebuild: str | None = None  #: MODULE:FUNCTION that makes its structure from its plan
@@ -57,6 +58,7 @@ PASSES = (
         parse=targets.sparsity_targets,
         metavar="S|KIND=S,…",
         trains=True,
+        trains_or_looks=True,
     ),
     Pass(
         name="quantize",

@@ -77,9 +77,9 @@ def _measure(course: Course, record: Record) -> None:
 
 def _tell_expected(course: Course) -> None:
     """Say before it begins what a run keeps that neither trains nor has samples of the data."""
-    recipe = course.recipe
-    looks = any(used.n_samples(row, recipe) for row in recipe.rows)
-    trains = any(used.training(row, recipe, course.data, course.subject) for row in recipe.rows)
+    recipe, data, subject = course.recipe, course.data, course.subject
+    looks = any(used.n_samples(row, recipe, data, subject) for row in recipe.rows)
+    trains = any(used.training(row, recipe, data, subject) for row in recipe.rows)
     if looks and not trains and not course.opened.sampler.are_real:
         _LOG.warning(
             "no samples of the data: errors are made to cancel on made-up ones, which keeps less "

@@ -45,7 +45,7 @@ def carry_out(course: Course, row: Pass) -> Facts:
 
 def _decides(course: Course, row: Pass, training: TrainSettings | None) -> list[Any]:
     """Return what decides a pass's result beside the network that it is given."""
-    samples = used.n_samples(row, course.recipe)
+    samples = used.n_samples(row, course.recipe, course.data, course.subject)
     return [
         recipes.section_of(course.recipe.passes[row.name]),
         asdict(training) if training is not None else None,

@@ -117,13 +117,14 @@ def _carried_out(course: Course) -> Report:
 
 
 def _used(course: Course) -> Mapping[str, Any]:
-    looks = any(used.n_samples(row, course.recipe) for row in course.recipe.rows)
+    recipe, data, subject = course.recipe, course.data, course.subject
+    looks = any(used.n_samples(row, recipe, data, subject) for row in recipe.rows)
     begun = course.folder.begun
     return used.used(
-        course.recipe,
-        course.subject,
+        recipe,
+        subject,
         course.opened.source,
-        course.data,
+        data,
         samples=course.opened.samples_from if looks else None,
         device=course.opened.device,
         digests={"weights_sha256": begun.weights, "data_sha256": begun.data},

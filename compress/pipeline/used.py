@@ -42,8 +42,10 @@ def training(
     return settings if recipe.epochs is None else replace(settings, epochs=recipe.epochs)
 
 
-def n_samples(row: Pass, recipe: Recipe) -> int:
+def n_samples(row: Pass, recipe: Recipe, data: Data | None, subject: Subject) -> int:
     """Return how many samples without labels a pass looks at, those that judge it among them."""
+    if row.trains_or_looks and training(row, recipe, data, subject) is not None:
+        return 0
     return int(getattr(recipe.passes[row.name], "looks_at", 0))
 
 
@@ -67,7 +69,7 @@ def data_digest(
         if trains(recipe, source, data, subject):
             parts.append("train")
         digest.update(repr(data.decides(*parts)).encode())
-    counts = [n_samples(row, recipe) for row in recipe.rows]
+    counts = [n_samples(row, recipe, data, subject) for row in recipe.rows]
     if max(counts, default=0):
         digest.update(sampler.digest(max(counts)).encode())
     return digest.hexdigest()

@@ -9,7 +9,10 @@ from torch import nn
 
 from compress.constrained import Mask, constraints_of
 from compress.errors import DataError, SettingsError
+from compress.export.onnx import export
+from compress.export.settings import OnnxSettings
 from compress.passes.context import Context
+from compress.passes.onnx_network import OnnxNetwork
 from compress.passes.prune import prune as prune_network
 from compress.passes.quantize import quantize
 from compress.passes.settings import PruneSettings, QuantizeSettings
@@ -29,6 +32,21 @@ def settings(text: str, **others) -> PruneSettings:
 def prune(model: nn.Module, plan: PruneSettings, fine_tune=None):
     fit = None if fine_tune is None else lambda on_step: fine_tune(model, on_step)
     return prune_network(TorchNetwork(model), plan, Context(fit=fit))
+
+
+def on_samples(n: int, seed: int = 1) -> Context:
+    """Return what a pass has beside samples of images whose pixels go together."""
+    coarse = torch.rand(n, 1, 5, 5, generator=torch.Generator().manual_seed(seed))
+    samples = nn.functional.interpolate(coarse, (9, 9), mode="bilinear").numpy()
+    return Context(samples=lambda wanted: (samples[:wanted],), scores=False)
+
+
+def images() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(),
+        nn.Conv2d(12, 12, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(588, 9),
+    ).eval()  # fmt: skip
 
 
 def kept(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -226,3 +244,65 @@ def test_weights_that_are_not_finite_are_refused_by_name(scope):
 def test_bad_settings(others, message):
     with pytest.raises(SettingsError, match=message):
         settings("0.5", **others)
+
+
+def test_with_samples_what_is_left_makes_up_for_what_is_pruned():
+    (held_apart,) = on_samples(400, seed=2).samples(400)
+    dense = images()
+    errors, masks = [], []
+    for context in (Context(), on_samples(250)):
+        model = images()
+        passed = prune_network(TorchNetwork(model), settings("0.6"), context)
+        assert passed.notes == ()
+        masks.append(kept(model))
+        with torch.inference_mode():
+            off = model(torch.from_numpy(held_apart)) - dense(torch.from_numpy(held_apart))
+        errors.append(float(off.square().mean()))
+    assert errors[1] < 0.5 * errors[0]
+    for name, keep in masks[0].items():
+        assert torch.equal(masks[1][name], keep)  # the smallest, all the same
+
+
+def test_what_makes_up_is_left_out_where_it_does_not_help_elsewhere(monkeypatch):
+    from compress.passes import prune as module
+
+    monkeypatch.setattr(
+        module, "reconstructed", lambda weight, values, keep, factors: 9 * values * keep
+    )
+    model, alone = images(), images()
+    passed = prune_network(TorchNetwork(model), settings("0.6"), on_samples(250))
+    prune_network(TorchNetwork(alone), settings("0.6"), Context())
+    assert len(passed.notes) == 1
+    assert passed.notes[0].startswith("reconstructed is left out: on 50 samples held apart")
+    for place in (0, 3, 6):
+        assert torch.equal(model[place].weight, alone[place].weight)
+    assert not torch.equal(model[3].bias, alone[3].bias)  # biases move all the same
+
+
+def test_too_few_samples_are_told():
+    passed = prune_network(TorchNetwork(images()), settings("0.6"), on_samples(5))
+    assert "5 samples are too few" in passed.notes[0]
+
+
+def test_none_are_asked_for_where_it_trains_or_none_are_wanted():
+    def refuse(n: int):
+        raise AssertionError
+
+    prune_network(TorchNetwork(images()), settings("0.6", samples=0), Context(samples=refuse))
+    fit = lambda on_step: None  # noqa: E731
+    prune_network(TorchNetwork(images()), settings("0.6"), Context(samples=refuse, fit=fit))
+
+
+def test_an_onnx_file_is_pruned_alike(tmp_path):
+    export(images(), (torch.zeros(2, 1, 9, 9),), tmp_path / "net.onnx", OnnxSettings())
+    network, model = OnnxNetwork(tmp_path / "net.onnx"), images()
+    prune_network(network, settings("0.6"), on_samples(250))
+    prune_network(TorchNetwork(model), settings("0.6"), on_samples(250))
+    (given,) = on_samples(400, seed=2).samples(400)
+    with torch.inference_mode():
+        ours = model(torch.from_numpy(given)).numpy()
+    (theirs,) = network.outputs((given,))
+    before = images()(torch.from_numpy(given)).detach().numpy()
+    assert np.square(theirs - before).mean() == pytest.approx(
+        np.square(ours - before).mean(), rel=0.5
+    )

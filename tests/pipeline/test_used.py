@@ -12,7 +12,7 @@ from compress_zoo.tasks import registry
 
 from compress.pipeline import data as parts
 from compress.pipeline.data import Data, Drawn, OfTask
-from compress.pipeline.used import data_digest, used
+from compress.pipeline.used import data_digest, n_samples, used
 from compress.recipe import Recipe, from_mapping
 from compress.references import resolve
 from compress.references.subject import Subject
@@ -92,6 +92,16 @@ def test_other_samples_are_other_data(subject: Subject, data: Data) -> None:
     for part in ("train", "validation", "test"):
         other = replace(data, **{part: changed(getattr(data, part))})
         assert known(recipe(), subject, other) != first
+
+
+@pytest.mark.parametrize("epochs", [None, 0])
+def test_pruning_looks_at_samples_where_it_does_not_train(
+    subject: Subject, data: Data, epochs: int | None
+) -> None:
+    given = from_mapping({"model": NAME, "task": "digits", "prune": 0.5, "epochs": epochs})
+    (row,) = given.rows
+    assert (n_samples(row, given, data, subject) > 0) == (epochs == 0)
+    assert n_samples(row, given, None, subject) > 0  # no data to train on
 
 
 def test_samples_that_errors_cancel_on_are_data(subject: Subject, data: Data) -> None:
