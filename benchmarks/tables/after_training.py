@@ -4,8 +4,8 @@
 
 ROOT holds imagenet-sample, squeezenet-deep-compression and stsb. Of imagenet-sample's 1,000 images
 every fifth is a sample without its label, and the other 800 are measured. Without samples each
-code is chosen alone, as Deep Compression does, and pruning is by magnitude alone. Writes `benchmarks/results/after_training.csv`; rows that are
-there already are kept.
+code is chosen alone, as Deep Compression does, and pruning is by magnitude alone. Writes
+`benchmarks/results/after_training.csv`; rows that are there already are kept.
 """
 
 from __future__ import annotations
