@@ -104,7 +104,7 @@ def _made_up_for(
     def rebuilt(weight: Weight, keep: Mask) -> Values:
         return reconstructed(weight, dense[weight.name], keep, factors[weight.name])
 
-    if pruned and not steps.helps("reconstructed", lambda: write(rebuilt)):
+    if pruned and not steps.helps("making up for what is pruned", lambda: write(rebuilt)):
         write(lambda weight, _: dense[weight.name])
     return (*network.notes, *steps.left_out.values())
 

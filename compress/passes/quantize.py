@@ -24,19 +24,11 @@ from compress.passes.context import Context, Passed
 from compress.passes.network import Network
 from compress.passes.settings import QuantizeSettings
 from compress.passes.sharing import Found, SharedLayer, cancelling, each, sharing
-from compress.passes.targets import Targets
 
 # The best price of a bit for steps of size s is s^2 ln 2 / 6, and the squared error is s^2 / 12.
 _PRICE = 2 * math.log(2)
 _PARTS = 8  # of that price, tried at most
 _FIRST = 0.2  # of it, where no price at all takes too many bits
-#: What usually happens when bits are few and nothing makes up for it.
-_EXPECTED: Sequence[tuple[int, str]] = (
-    (2, "the network is usually lost"),
-    (4, "most of what it knows is usually lost"),
-    (5, "small networks usually lose tens of points"),
-    (6, "small networks usually lose some points"),
-)
 
 
 def quantize(network: Network, settings: QuantizeSettings, context: Context) -> Passed:
@@ -56,7 +48,6 @@ def quantize(network: Network, settings: QuantizeSettings, context: Context) -> 
         return smallest(network, settings, context)
     targets, skipped = addressed(network, settings.bits)
     bits = {weight.name: value for weight, value, _ in targets}
-    _tell(settings.bits, context)
     shared = sharing(network, [weight for weight, _, _ in targets], context, settings.samples)
 
     def clustered(layer: SharedLayer) -> Quantized:
@@ -68,19 +59,6 @@ def quantize(network: Network, settings: QuantizeSettings, context: Context) -> 
     if context.fit is not None:
         context.fit(None)
     return shared.passed(skipped, bits)
-
-
-def _tell(bits: Targets[int], context: Context) -> None:
-    """Say what usually happens, where nothing makes up for few bits."""
-    if context.fit is not None or (context.samples is not None and context.are_real):
-        return
-    fewest = min(value for _, value in bits.entries)
-    expected = next((text for most, text in _EXPECTED if fewest <= most), None)
-    if expected is not None:
-        context.note(
-            f"at {fewest} bits, without samples of the data and without training, {expected}: "
-            "give --calibration or --task"
-        )
 
 
 def _clustered(layer: SharedLayer, bits: int, init: Init, seed: int) -> Quantized:

@@ -25,6 +25,13 @@ _Samples = Annotated[
         "whose channel means are kept by moving biases; 0 to choose each code alone",
     ),
 ]
+#: What usually happens at so few bits when nothing makes up for it.
+_EXPECTED = (
+    (2, "the network is usually lost"),
+    (4, "most of what it knows is usually lost"),
+    (5, "small networks usually lose tens of points"),
+    (6, "small networks usually lose some points"),
+)
 _TRAIN = "training that follows, or goes with it; else the task's own"
 
 
@@ -111,6 +118,15 @@ class QuantizeSettings:
     def looks_at(self) -> int:
         """Samples that are looked at, those that judge among them."""
         return _in_all(self.samples) + (JUDGES if self.is_bounded else 0)
+
+    @property
+    def expects(self) -> str | None:
+        """What usually happens where nothing makes up for few bits; None for bits enough."""
+        if self.bits == "auto":
+            return None
+        fewest = min(value for _, value in self.bits.entries)
+        expected = next((text for most, text in _EXPECTED if fewest <= most), None)
+        return expected and f"at {fewest} bit{'s' * (fewest > 1)} {expected}"
 
     @property
     def is_bounded(self) -> bool:

@@ -69,7 +69,9 @@ class Sharing:
         if self.cancels is None:
             assert self.steps is not None
             self._write(alone)
-            self.cancels = self.steps.helps("compensated", lambda: self._write(together()))
+            self.cancels = self.steps.helps(
+                "letting errors cancel", lambda: self._write(together())
+            )
             if not self.cancels:
                 self._write(alone)
         else:

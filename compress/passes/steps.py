@@ -40,7 +40,7 @@ class Steps:
         """Take a step; return whether it brings the outputs nearer.
 
         Args:
-            step: what was done, as a note says it.
+            step: what it is, as a note says it.
             act: does it.
         """
         before = self.apart.divergence(self.network)
@@ -56,7 +56,7 @@ class Steps:
 
     def correct(self) -> None:
         """Move biases so that channels keep their means, where that helps."""
-        if not self.helps("corrected", lambda: self.network.correct(self._few, self._levels)):
+        if not self.helps("moving biases", lambda: self.network.correct(self._few, self._levels)):
             self.reset()
 
     def reset(self) -> None:

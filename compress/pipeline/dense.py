@@ -80,8 +80,14 @@ def _tell_expected(course: Course) -> None:
     recipe, data, subject = course.recipe, course.data, course.subject
     looks = any(used.n_samples(row, recipe, data, subject) for row in recipe.rows)
     trains = any(used.training(row, recipe, data, subject) for row in recipe.rows)
-    if looks and not trains and not course.opened.sampler.are_real:
+    if trains or (looks and course.opened.sampler.are_real):
+        return
+    held = [recipe.passes[row.name] for row in recipe.rows]
+    told = [said for own in held if (said := getattr(own, "expects", None)) is not None]
+    if looks:
+        told.append("errors are made to cancel on made-up ones, which keeps less than real ones do")
+    if told:
         _LOG.warning(
-            "no samples of the data: errors are made to cancel on made-up ones, which keeps less "
-            "than real ones do; give --calibration DIR, or --task with a training part"
-        )
+            "no samples of the data, and no training: %s; "
+            "give --calibration DIR, or --task with a training part", "; ".join(told),
+        )  # fmt: skip

@@ -144,8 +144,8 @@ def test_steps_that_learn_what_does_not_hold_elsewhere_are_left_out():
     shared(without, samples, samples=0)
     assert alike(changed, without)
     assert [note.partition(" is left out")[0] for note in done.notes] == [
-        "compensated",
-        "corrected",
+        "letting errors cancel",
+        "moving biases",
     ]
     assert all(layer.note is None for layer in done.layers)
 

@@ -273,7 +273,9 @@ def test_what_makes_up_is_left_out_where_it_does_not_help_elsewhere(monkeypatch)
     passed = prune_network(TorchNetwork(model), settings("0.6"), on_samples(250))
     prune_network(TorchNetwork(alone), settings("0.6"), Context())
     assert len(passed.notes) == 1
-    assert passed.notes[0].startswith("reconstructed is left out: on 50 samples held apart")
+    assert passed.notes[0].startswith(
+        "making up for what is pruned is left out: on 50 samples held apart"
+    )
     for place in (0, 3, 6):
         assert torch.equal(model[place].weight, alone[place].weight)
     assert not torch.equal(model[3].bias, alone[3].bias)  # biases move all the same

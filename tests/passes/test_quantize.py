@@ -189,14 +189,17 @@ def test_errors_cancel_at_no_more_bits():
     assert bits[1] <= bits[0]
 
 
-@pytest.mark.parametrize("are_real", [True, False])
-@pytest.mark.parametrize("text", ["4bit", "8bit"])
-def test_what_few_bits_usually_do_is_told_where_nothing_makes_up_for_it(text, are_real):
-    told, given = [], with_means(30, 0)
-    context = Context(samples=lambda n: (given[:n],), are_real=are_real, note=told.append)
-    quantize(TorchNetwork(convolutions()), settings(text), context)
-    warned = [line for line in told if line.startswith("at 4 bits, without samples of the data")]
-    assert len(warned) == (text == "4bit" and not are_real)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("8bit", None),
+        ("6bit", "at 6 bits small networks usually lose some points"),
+        ("conv=8bit,fc=4bit", "at 4 bits most of what it knows is usually lost"),
+        ("1bit", "at 1 bit the network is usually lost"),
+    ],
+)
+def test_what_few_bits_usually_do(text, expected):
+    assert settings(text).expects == expected
 
 
 def test_training_begins_at_what_was_found():

@@ -10,7 +10,7 @@ import pytest
 from tests.pipeline import courses
 from tests.pipeline.courses import recipe, row, rows, subject, task
 
-EXPECTED = "no samples of the data: errors are made to cancel on made-up ones"
+EXPECTED = "no samples of the data, and no training: errors are made to cancel on made-up ones"
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,18 @@ def test_what_is_told(
     own = None if data is None else task(**{"test": rows(2), **data})
     with courses.course(tmp_path / "run", recipe(**asked), subject(), own):
         assert [said.startswith(EXPECTED) for said in caplog.messages] == [True] * told
+
+
+@pytest.mark.parametrize("samples", [8, 0])
+def test_what_a_pass_expects_is_told_in_the_same_line(
+    samples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(courses.CountedSettings, "expects", "it is lost", raising=False)
+    courses.with_rows(monkeypatch, row())
+    asked = {"weights": "random", "task": None, "epochs": None, "dense": None}
+    given = recipe(**asked, counted={"digits": 3, "looks_at": samples})
+    with courses.course(tmp_path / "run", given, subject(), None):
+        (said,) = caplog.messages
+    assert said.startswith("no samples of the data, and no training: it is lost; ")
+    assert ("made-up" in said) == bool(samples)
