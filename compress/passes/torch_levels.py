@@ -33,6 +33,7 @@ from compress.passes.torch_tokens import at_tokens, level_of_tokens, tokens_in
 Inputs = tuple[Tensor, ...]  # an input each
 Levels = Mapping[str, Sequence[Tensor]]  # of each channel, at each call of a layer, by its name
 
+_CUT = 8  # samples that are cut at once
 _MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may be all but dead
 _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another tensor
 
@@ -112,7 +113,7 @@ def _move(
     if not bool(torch.isfinite(shift).all()):
         return None  # nothing was given, or it overflows
     if bounds is not None:
-        shift = _shift_behind(_rows(layer, values, given.tokens), earlier, shift, bounds)
+        shift = _shift_behind(_rows(layer, values), earlier, shift, bounds)
     asked[name] += n
     shift *= n / asked[name]
     if isinstance(layer, _BatchNorm):
@@ -130,12 +131,14 @@ def _move(
 def _level(
     layer: nn.Module, values: Tensor, tokens: Tensor | None, bounds: Bounds | None
 ) -> Tensor:
-    if bounds is not None:
-        return _rows(layer, values, tokens).clamp(*bounds).mean(1)
-    if isinstance(layer, nn.Linear) and values.ndim == 3:
-        return level_of_tokens(at_tokens(values, tokens))
     channel = _channel(layer, values)
     axes = [axis for axis in range(values.ndim) if axis != channel]
+    if bounds is not None:
+        parts = torch.split(values, _CUT)  # a whole copy is slow to have
+        total = torch.stack([part.clamp(*bounds).sum(axes) for part in parts]).sum(0)
+        return total * (len(total) / max(values.numel(), 1))
+    if isinstance(layer, nn.Linear) and values.ndim == 3:
+        return level_of_tokens(at_tokens(values, tokens))
     if not isinstance(layer, _BatchNorm):
         return values.mean(axes)
     # What it is given does not change when it is corrected; what it makes of that does.
@@ -146,17 +149,18 @@ def _level(
     return torch.stack([mean - layer.running_mean, parts.log()])
 
 
-def _rows(layer: nn.Module, values: Tensor, tokens: Tensor | None) -> Tensor:
-    """Return what each channel is given, shape `(channels, n)`."""
-    if isinstance(layer, nn.Linear):
-        values = at_tokens(values, tokens)
-    return values.movedim(_channel(layer, values), 0).flatten(1)
+def _rows(layer: nn.Module, values: Tensor) -> Tensor:
+    """Return some values of each channel, shape `(channels, n)`; of images every so many pixels."""
+    by_channel = values.movedim(_channel(layer, values), 0)
+    if by_channel.ndim == 4:
+        skip = int(places(by_channel[0].numel()) ** 0.5)
+        by_channel = by_channel[:, :, ::skip, ::skip]
+    return by_channel.flatten(1)[:, :: places(by_channel[0].numel())]
 
 
 def _shift_behind(rows: Tensor, earlier: Tensor, missing: Tensor, bounds: Bounds) -> Tensor:
-    some = rows[:, :: places(rows.shape[1])]
-    some, earlier, missing = (given.float().cpu() for given in (some, earlier, missing))
-    shift = shift_behind(some.numpy(), earlier.double().numpy(), missing.double().numpy(), bounds)
+    some, before, short = (given.float().cpu() for given in (rows, earlier, missing))
+    shift = shift_behind(some.numpy(), before.double().numpy(), short.double().numpy(), bounds)
     return torch.from_numpy(shift).to(rows.device, rows.dtype)
 
 

@@ -18,6 +18,7 @@ from compress.passes.samples import batches
 from compress.passes.torch_levels import Levels, channel_levels, correct_biases
 from compress.passes.torch_moments import outer_products
 from compress.passes.weights import TorchWeight, weights_of
+from compress.training.data import on_device
 
 _BATCH = 16  # samples
 _OF_LEVELS = 64  # samples that are seen before a bias is moved
@@ -90,7 +91,7 @@ class TorchNetwork:
 
     def _batches(self, samples: Samples, size: int) -> Iterator[tuple[Tensor, ...]]:
         for batch in batches(samples, size):
-            yield tuple(torch.from_numpy(given).to(self.device) for given in batch)
+            yield tuple(on_device(torch.from_numpy(given), self.device) for given in batch)
 
 
 def _numpy(held: Tensor) -> Array:
