@@ -134,9 +134,10 @@ def _level(
     channel = _channel(layer, values)
     axes = [axis for axis in range(values.ndim) if axis != channel]
     if bounds is not None:
-        parts = torch.split(values, _CUT)  # a whole copy is slow to have
-        total = torch.stack([part.clamp(*bounds).sum(axes) for part in parts]).sum(0)
-        return total * (len(total) / max(values.numel(), 1))
+        some = torch.split(values, _CUT)  # a whole copy is slow to have
+        sums = [part.clamp(*bounds).sum(axes, dtype=torch.float32) for part in some]
+        total = torch.stack(sums).sum(0)
+        return (total / (values.numel() / len(total))).to(values.dtype)
     if isinstance(layer, nn.Linear) and values.ndim == 3:
         return level_of_tokens(at_tokens(values, tokens))
     if not isinstance(layer, _BatchNorm):

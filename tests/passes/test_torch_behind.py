@@ -15,6 +15,7 @@ from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
 from compress.passes.onnx_network import OnnxNetwork
 from compress.passes.torch_behind import cut_behind
+from compress.passes.torch_levels import channel_levels, correct_biases
 from compress.passes.torch_network import TorchNetwork
 
 SAMPLES = torch.randn(64, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -74,9 +75,9 @@ def test_layers_without_a_bias_or_a_call_have_none():
     assert cut_behind(net, (SAMPLES,)) == {}
 
 
-def changed(network):
+def changed(network, shift=0.05):
     for weight in network.weights()[0]:
-        weight.set_values(weight.values() * np.float32(1.2) + np.float32(0.05))
+        weight.set_values(weight.values() * np.float32(1.2) + np.float32(shift))
 
 
 def test_an_onnx_file_moves_its_biases_alike(tmp_path):
@@ -104,3 +105,28 @@ def test_an_onnx_file_moves_its_biases_alike(tmp_path):
         moved.append(np.sort(np.concatenate([(new[name] - old[name]) for name in old])))
     assert max(means) < 1e-3
     np.testing.assert_allclose(moved[0], moved[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_float_types(dtype):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 5, 3), nn.ReLU6()).to(dtype)
+    network = TorchNetwork(net.eval())
+    given = [(SAMPLES.to(dtype),)]
+    levels = channel_levels(net, given)
+    before = net(SAMPLES.to(dtype)).float().mean((0, 2, 3))
+    changed(network, 0.01)
+    assert correct_biases(net, given, levels) == 2
+    after = net(SAMPLES.to(dtype))
+    assert after.dtype == dtype
+    torch.testing.assert_close(after.float().mean((0, 2, 3)), before, rtol=0, atol=0.02)
+
+
+def test_a_layer_that_is_given_nothing_stays():
+    class Empty(Net):
+        def forward(self, given):
+            return self.conv(given[:0]).relu().sum() + given.sum((1, 2, 3))
+
+    net = Empty(None).eval()
+    levels = channel_levels(net, [(SAMPLES,)])
+    assert correct_biases(net, [(SAMPLES,)], levels) == 0

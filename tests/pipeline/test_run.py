@@ -139,8 +139,10 @@ def test_zero_epochs_train_nothing_and_a_file_gives_the_weights(tmp_path: Path) 
     torch.manual_seed(7)
     model = registry.get(NAME).build()
     save_file(model.state_dict(), tmp_path / "mine.safetensors")
+    recipe = tmp_path / "alone.yaml"
+    recipe.write_text(f"{{model: {NAME}, prune: {{sparsity: fc=0.75, samples: 0}}}}")
     words = ["--weights", tmp_path / "mine.safetensors", "--task", "digits", "--epochs", "0"]
-    report = random_run(tmp_path, *words, "--prune", "fc=0.75")
+    report = random_run(tmp_path, *words, "--recipe", recipe)
     held = initializers(tmp_path / "run" / f"{NAME}.onnx")
     for name, before in load_file(tmp_path / "mine.safetensors").items():
         after = held[name]
