@@ -164,7 +164,7 @@ def _after_training() -> str:
         (
             (
                 row["network"],
-                row["setting"].replace("--quantize ", ""),
+                f"`{row['setting']}`",
                 row["samples"],
                 f"{int(row['file_bytes']):,} B",
                 f"{row['metric']}, n = {int(row['n']):,}",
