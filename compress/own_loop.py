@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +71,10 @@ class Saved:
 def prune(
     model: nn.Module,
     sparsity: float | str | PruneSettings,
+    *,
+    calibration: Given | Sequence[Given] | None = None,
+    scores: bool = True,
+    seed: int = 0,
     **options: Any,  # noqa: ANN401  (the fields of the settings)
 ) -> Passed:
     """Set the smallest weights to zero, at once; `constraints` keeps them there.
@@ -80,12 +84,18 @@ def prune(
     Args:
         model: changed in place, on any device.
         sparsity: as `--prune` takes it: 0.9, or conv=0.6,fc=0.92, or settings.
+        calibration: samples of what the model takes, an array or tensor for each input, on which
+            what is left makes up for what is pruned, where no training follows; a few hundred,
+            without labels.
+        scores: outputs of two axes are scores of classes, and are compared as such.
+        seed: of the samples' order.
         options: other fields of `PruneSettings`, such as scope="global".
 
     Raises:
         SettingsError: when a setting is none, or its layer is none of the model's.
     """
-    return _passed(_PRUNE, model, _settings(_PRUNE, sparsity, options), Context())
+    context = Context(seed=seed, samples=_samples(calibration, seed), scores=scores)
+    return _passed(_PRUNE, model, _settings(_PRUNE, sparsity, options), context)
 
 
 def share(
@@ -117,8 +127,8 @@ def share(
     """
     settings = _settings(_SHARE, bits, options)
     require(settings.bits != "auto", "bits", "given, such as 5bit: auto needs a run", "auto")
-    samples = None if calibration is None else _drawn(_arrays(calibration), seed)
-    return _passed(_SHARE, model, settings, Context(seed=seed, samples=samples, scores=scores))
+    context = Context(seed=seed, samples=_samples(calibration, seed), scores=scores)
+    return _passed(_SHARE, model, settings, context)
 
 
 def constraints(model: nn.Module) -> Constraints:
@@ -224,6 +234,18 @@ def _passed(row: Pass, model: nn.Module, settings: object, context: Context) -> 
         return row.function()(TorchNetwork(model, device), settings, context)
 
 
+def _samples(
+    calibration: Given | Sequence[Given] | None, seed: int
+) -> Callable[[int], Samples] | None:
+    """Return what gives so many samples; raise `DataError` where they are not finite."""
+    if calibration is None:
+        return None
+    arrays = _arrays(calibration)
+    if not all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f"):
+        raise DataError("calibration must hold finite numbers")
+    return _drawn(arrays, seed)
+
+
 def _arrays(given: Given | Sequence[Given]) -> Samples:
     """Return an array for each input."""
     several = [given] if isinstance(given, Tensor | np.ndarray) else list(given)
@@ -241,7 +263,7 @@ def _arrays(given: Given | Sequence[Given]) -> Samples:
     return tuple(a.astype(np.float32) if a.dtype == np.float64 else a for a in arrays)
 
 
-def _drawn(samples: Samples, seed: int) -> Any:  # noqa: ANN401  (the form of `Context.samples`)
+def _drawn(samples: Samples, seed: int) -> Callable[[int], Samples]:
     """Return what gives so many samples, the first of a random order."""
     order = np.random.default_rng(seed).permutation(count(samples))
     return lambda n: rows(samples, order[:n])

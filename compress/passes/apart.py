@@ -73,7 +73,8 @@ class Apart:
         first, now = before.argmax(1), after.argmax(1)
         each = chances[rows, first] - chances[rows, now]
         changed = max(float((first != now).mean()), 1 / len(rows))
-        return Lost(100 * each.mean(), 100 * each.std() / math.sqrt(len(rows)), changed)
+        points, spread = 100 * float(each.mean()), 100 * float(each.std())
+        return Lost(points, spread / math.sqrt(len(rows)), changed)
 
     def _are_scores(self, output: Array) -> bool:
         return self.scores and output.ndim == 2 and output.shape[1] > 1

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
 Feeds = dict[str, NDArray[Any]]
+#: types of ONNX that numpy has, by their numbers there
+_FLOATS: dict[int, np.dtype[Any]] = {
+    1: np.dtype(np.float32),
+    10: np.dtype(np.float16),
+    11: np.dtype(np.float64),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Inputs:
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...] | None, ...]  #: 0 for a size that varies
+    kinds: tuple[np.dtype[Any] | None, ...]  #: of its floats; None for other numbers
 
     def chunks(self, samples: Samples, size: int) -> Iterator[Chunk]:
         """Yield samples in order, `size` at a time or as many as the graph takes.
@@ -60,9 +67,13 @@ class Inputs:
         for begin in range(0, n, fixed or size):
             rows = min(fixed or size, n - begin)
             places = np.arange(begin, begin + (fixed or rows)).clip(max=n - 1)
+            parts = [
+                given[begin] if alone else given[places]
+                for given, alone in zip(samples, whole, strict=True)
+            ]
             feeds = {
-                name: given[begin] if alone else given[places]
-                for name, given, alone in zip(self.names, samples, whole, strict=True)
+                name: part if kind is None else part.astype(kind, copy=False)
+                for name, part, kind in zip(self.names, parts, self.kinds, strict=True)
             }
             yield Chunk(feeds, rows, fixed or rows)
 
@@ -101,12 +112,14 @@ def inputs_of(graph: GraphProto) -> Inputs:
     """Return what must be given to a graph: its inputs that no initializer stands for."""
     held = {tensor.name for tensor in graph.initializer}
     values = [value for value in graph.input if value.name not in held]
-    shapes = []
+    shapes: list[tuple[int, ...] | None] = []
+    kinds: list[np.dtype[Any] | None] = []
     for value in values:
         tensor = value.type.tensor_type
         known = tensor.HasField("shape")
         shapes.append(tuple(max(d.dim_value, 0) for d in tensor.shape.dim) if known else None)
-    return Inputs(tuple(value.name for value in values), tuple(shapes))
+        kinds.append(_FLOATS.get(tensor.elem_type))
+    return Inputs(tuple(value.name for value in values), tuple(shapes), tuple(kinds))
 
 
 def joined(

@@ -126,7 +126,8 @@ class QuantizeSettings:
             return None
         fewest = min(value for _, value in self.bits.entries)
         expected = next((text for most, text in _EXPECTED if fewest <= most), None)
-        return expected and f"at {fewest} bit{'s' * (fewest > 1)} {expected}"
+        bits = f"{fewest} bit{'s' * (fewest > 1)}"
+        return expected and f"at {bits} {expected}"
 
     @property
     def is_bounded(self) -> bool:

@@ -16,6 +16,7 @@ from compress.passes.context import Context
 from compress.passes.network import Levels, Network, Samples, Values
 from compress.passes.samples import count, rows
 
+_NOISE = 1e-9  # of a divergence: below, it is rounding
 _FEW = 64  # samples: a shift is taken before and after on the same, so that noise is small
 
 
@@ -47,7 +48,8 @@ class Steps:
         act()
         after = self.apart.divergence(self.network)
         self.left_out.pop(step, None)
-        if after > before or not (np.isfinite(before) and np.isfinite(after)):
+        is_worse = after > max(before, _NOISE)
+        if is_worse or not (np.isfinite(before) and np.isfinite(after)):
             self.left_out[step] = (
                 f"{step} is left out: on {count(self.apart.samples)} samples held apart the "
                 f"divergence would go from {before:.3g} to {after:.3g}"

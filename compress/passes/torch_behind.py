@@ -19,10 +19,16 @@ from torch.utils._pytree import tree_leaves
 
 from compress.passes.behind import Bounds
 
+#: What is asked of a tensor without a look at its numbers; `__get__` is of an attribute.
+_ASKING = frozenset(
+    ("__get__", "__len__", "size", "dim", "ndimension", "numel", "nelement", "stride",
+     "is_floating_point", "is_complex", "is_contiguous", "element_size", "get_device", "data_ptr",
+     "type", "storage_offset", "has_names", "is_same_size")
+)  # fmt: skip
 _ROWS = 2  # samples: it is the calls that count, and not the numbers
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def cut_behind(model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Bounds]:
     """Return the bounds of the activation that alone reads what a layer with a bias gives.
 
@@ -85,10 +91,12 @@ class _Readers(TorchFunctionMode):
         read = tree_leaves((args, named))
         gave = func(*args, **named)
         results = tree_leaves(gave)
-        if any(isinstance(leaf, Tensor) for leaf in results):  # else it asks for a shape, or so
+        if any(isinstance(leaf, Tensor) for leaf in results):
             self.saw(read, _bounds(func, args, named))
             for leaf in results:  # what was changed in place is what the layer gave no more
                 self._given.pop(id(leaf), None)
+        elif getattr(func, "__name__", "") not in _ASKING:
+            self.saw(read, None)
         return gave
 
 

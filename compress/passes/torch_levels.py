@@ -38,7 +38,7 @@ _MOST = 0.7  # logarithm of what a batch may change a variance by: a channel may
 _See = Callable[[str, nn.Module, Tensor], Tensor | None]  # may return another tensor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def channel_levels(model: nn.Module, batches: Iterable[Inputs]) -> list[Levels]:
     """Return, for each batch, what a bias decides of each channel.
 

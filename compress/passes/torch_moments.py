@@ -18,7 +18,7 @@ from compress.passes.weights import TorchWeight
 Inputs = tuple[Tensor, ...]  # an input each
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def outer_products(
     model: nn.Module, weights: Sequence[TorchWeight], batches: Iterable[Inputs]
 ) -> dict[str, Moments]:

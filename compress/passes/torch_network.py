@@ -43,7 +43,7 @@ class TorchNetwork:
         constraints_of(self.model).apply(self.model)
         return weights_of(self.model)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def outputs(self, samples: Samples) -> list[Array]:
         """Return each floating output for all samples, in evaluation mode."""
         found: list[list[Array]] = []
@@ -90,8 +90,11 @@ class TorchNetwork:
         return [weight for weight in weights_of(self.model)[0] if weight.name in wanted]
 
     def _batches(self, samples: Samples, size: int) -> Iterator[tuple[Tensor, ...]]:
+        parameters = (held.dtype for held in self.model.parameters() if held.is_floating_point())
+        dtype = next(parameters, torch.float32)
         for batch in batches(samples, size):
-            yield tuple(on_device(torch.from_numpy(given), self.device) for given in batch)
+            tensors = (on_device(torch.from_numpy(given), self.device) for given in batch)
+            yield tuple(held.to(dtype) if held.is_floating_point() else held for held in tensors)
 
 
 def _numpy(held: Tensor) -> Array:

@@ -83,9 +83,10 @@ def _tell_expected(course: Course) -> None:
     if trains or (looks and course.opened.sampler.are_real):
         return
     held = [recipe.passes[row.name] for row in recipe.rows]
-    told = [said for own in held if (said := getattr(own, "expects", None)) is not None]
+    usual = [said for own in held if (said := getattr(own, "expects", None)) is not None]
+    told = [f"{said} where nothing makes up for it" for said in usual]
     if looks:
-        told.append("errors are made to cancel on made-up ones, which keeps less than real ones do")
+        told.append("errors are countered on made-up ones, which keeps less than real ones do")
     if told:
         _LOG.warning(
             "no samples of the data, and no training: %s; "

@@ -193,8 +193,14 @@ def test_errors_cancel_at_no_more_bits():
     ("text", "expected"),
     [
         ("8bit", None),
-        ("6bit", "at 6 bits small networks usually lose some points"),
-        ("conv=8bit,fc=4bit", "at 4 bits most of what it knows is usually lost"),
+        (
+            "6bit",
+            "at 6 bits small networks usually lose some points",
+        ),
+        (
+            "conv=8bit,fc=4bit",
+            "at 4 bits most of what it knows is usually lost",
+        ),
         ("1bit", "at 1 bit the network is usually lost"),
     ],
 )

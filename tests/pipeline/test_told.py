@@ -10,7 +10,7 @@ import pytest
 from tests.pipeline import courses
 from tests.pipeline.courses import recipe, row, rows, subject, task
 
-EXPECTED = "no samples of the data, and no training: errors are made to cancel on made-up ones"
+EXPECTED = "no samples of the data, and no training: errors are countered on made-up ones"
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,7 @@ def test_what_a_pass_expects_is_told_in_the_same_line(
     given = recipe(**asked, counted={"digits": 3, "looks_at": samples})
     with courses.course(tmp_path / "run", given, subject(), None):
         (said,) = caplog.messages
-    assert said.startswith("no samples of the data, and no training: it is lost; ")
+    assert said.startswith(
+        "no samples of the data, and no training: it is lost where nothing makes"
+    )
     assert ("made-up" in said) == bool(samples)

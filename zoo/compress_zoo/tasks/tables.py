@@ -28,13 +28,19 @@ def columns(
         ZooError: when it cannot be read, or is no such table.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, restval="", **dialect))
-        return tuple([kind(row[name]) for row in rows] for name, kind in kinds.items())
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.DictReader(stream, **dialect))
+        return tuple([kind(_there(row[name])) for row in rows] for name, kind in kinds.items())
     except OSError as error:
         raise ZooError(f"{task}: {path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, csv.Error) as error:
         *names, last = kinds
-        raise ZooError(
-            f"{path} must have the columns {', '.join(names)} and {last}: {error!r}"
-        ) from error
+        told = f"{', '.join(names)} and {last}" if names else last
+        raise ZooError(f"{path} must have the columns {told}: {error!r}") from error
+
+
+def _there(item: str | None) -> str:
+    """Return an item; raise `ValueError` where a row is cut short."""
+    if item is None:
+        raise ValueError("a row is cut short")
+    return item
