@@ -49,7 +49,10 @@ def main() -> None:
         "--data", str(root), "--prune", str(_SPARSITY), "--quantize", _BITS, "--coder", "best",
         out=out / "run",
     )  # fmt: skip
-    files = {"compress run": out / "run" / "net.safetensors", "a loop of torch": out / "loop.safetensors"}
+    files = {
+        "compress run": out / "run" / "net.safetensors",
+        "a loop of torch": out / "loop.safetensors",
+    }
     _own_loop(root, dense, files["a loop of torch"])
     rows = [_row(way, file, root, report) for way, file in files.items()]
     results_file.write(NAME, rows)
