@@ -204,6 +204,52 @@ def test_errors_cancel_on_samples_and_modes_stay() -> None:
     assert errors[0] < errors[1]
 
 
+class Keeps(nn.Module):
+    """A network whose forward keeps a tensor for the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.scale = nn.Linear(6, 3), nn.Parameter(torch.ones(3))
+        self.kept: Tensor | None = None
+
+    def forward(self, given: Tensor) -> Tensor:
+        if self.kept is None:
+            self.kept = torch.ones(3)
+        scaled: Tensor = self.fc(given) * (self.scale * self.kept)
+        return scaled
+
+
+def test_what_a_forward_keeps_can_be_trained_on() -> None:
+    model, given = Keeps(), torch.randn(40, 6)
+    compress.prune(model, 0.5, calibration=given)
+    compress.share(model, 4, calibration=given)
+    loss = model.train()(given).sum()
+    torch.autograd.backward(loss)
+    assert model.scale.grad is not None
+
+
+def test_pruning_makes_up_on_samples() -> None:
+    images = torch.cat([images for images, _ in batches(8)])
+    errors = []
+    for calibration in (None, images[:200]):
+        model = network().eval()
+        with torch.no_grad():
+            wanted = model(images[200:])
+            compress.prune(model, 0.7, calibration=calibration)
+            errors.append(float((model(images[200:]) - wanted).square().mean()))
+    assert errors[1] < errors[0]
+
+
+def test_doubles_and_numbers_that_are_not_finite() -> None:
+    given = torch.randn(40, 6, dtype=torch.float64)
+    passed = compress.share(Keeps().double(), 4, calibration=given)
+    assert passed.layers[0].distinct is not None
+    given[3, 2] = torch.nan
+    for act in (compress.prune, compress.share):
+        with pytest.raises(DataError, match="calibration must hold finite numbers"):
+            act(Keeps(), "0.5" if act is compress.prune else "4bit", calibration=given.float())
+
+
 def test_constraints_come_back_after_a_restart(tmp_path: Path) -> None:
     model = network()
     compress.prune(model, 0.8)

@@ -131,18 +131,15 @@ def _recipe(file: Path | None, given: Mapping[str, Any], max_drop: float | None)
     chosen = recipes.from_mapping(data)
     if max_drop is None:
         return chosen
-    bounded = [row.name for row in chosen.rows if _is_bounded(chosen.passes[row.name])]
+    bounded = [
+        row.name for row in chosen.rows if getattr(chosen.passes[row.name], "is_bounded", False)
+    ]
     is_told = chosen.task is not None or bool(bounded)
     require(is_told, "max-drop", "given with --task to measure on", max_drop)
     mapping = recipes.to_mapping(chosen)
     for name in bounded:
         mapping[name] = {**mapping[name], "max_drop": max_drop}
     return recipes.from_mapping(mapping)
-
-
-def _is_bounded(held: Any) -> bool:  # noqa: ANN401  (a pass's settings)
-    """Tell whether a pass looks for what keeps the metric."""
-    return getattr(held, "is_bounded", False) is True
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compress.errors import DataError, require
+from compress.kernels.columns import TILE, take_out
 from compress.kernels.compiled import compiled
 
 Values = NDArray[np.float32]
@@ -28,7 +29,6 @@ _REACH = 3  # centroids on either side of a number that may be cheaper than the 
 # The best step s at high rates, for a price r of a bit and an importance h: s^2 = 6 r / (h ln 2).
 _STEP = 6 / np.log(2)
 _FRACTION_BITS = 10  # of a centroid: far below a step, and a rounded centroid costs a third
-_TILE = 16  # rows whose errors are passed on together: they stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +226,10 @@ def _compensate(
     m, n = values.shape
     zero: Number = np.searchsorted(grid, 0.0)
     stays = values == 0
-    for begin in range(0, m, _TILE):
+    for begin in range(0, m, TILE):
         for i in range(n):
             curvature = 1 / np.float64(factor[i, i]) ** 2
-            for row in range(begin, min(begin + _TILE, m)):
+            for row in range(begin, min(begin + TILE, m)):
                 value = np.float64(values[row, i])
                 best = zero
                 if not stays[row, i]:
@@ -239,13 +239,6 @@ def _compensate(
                 error = np.float32((value - grid[best]) / factor[i, i])
                 if error != 0:
                     take_out(values[row, i + 1 :], factor[i, i + 1 :], error)
-
-
-@compiled()
-def take_out(values: Values, shares: Values, error: np.float32) -> None:
-    """Take an error out of the weights behind it; arguments are checked by the caller."""
-    for j in range(values.shape[0]):  # slices: with two indices it is five times as slow
-        values[j] -= error * shares[j]
 
 
 @compiled()

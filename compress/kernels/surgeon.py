@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.kernels.columns import TILE, take_out
 from compress.kernels.compiled import compiled
 from compress.kernels.magnitude import Mask, Values
-from compress.kernels.rate import take_out
-
-_TILE = 16  # rows whose errors are passed on together: they stay in the cache
 
 
 def reconstruct(values: Values, keep: Mask, factor: Values) -> Values:
@@ -41,9 +39,9 @@ def reconstruct(values: Values, keep: Mask, factor: Values) -> Values:
 @compiled()
 def _reconstruct(values: Values, keep: NDArray[np.bool_], factor: Values) -> None:
     m, n = values.shape
-    for begin in range(0, m, _TILE):
+    for begin in range(0, m, TILE):
         for i in range(n):
-            for row in range(begin, min(begin + _TILE, m)):
+            for row in range(begin, min(begin + TILE, m)):
                 if not keep[row, i]:
                     error = values[row, i] / factor[i, i]
                     values[row, i] = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.artifact.editable import BFLOAT16, FLOATS
 from compress.errors import DataError
 from compress.passes.network import Samples
 
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
 Feeds = dict[str, NDArray[Any]]
-#: types of ONNX that numpy has, by their numbers there
-_FLOATS: dict[int, np.dtype[Any]] = {
-    1: np.dtype(np.float32),
-    10: np.dtype(np.float16),
-    11: np.dtype(np.float64),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class Inputs:
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...] | None, ...]  #: 0 for a size that varies
-    kinds: tuple[np.dtype[Any] | None, ...]  #: of its floats; None for other numbers
+    kinds: tuple[np.dtype[Any] | None, ...]  #: of its floats, as numpy has them; None for others
 
     def chunks(self, samples: Samples, size: int) -> Iterator[Chunk]:
         """Yield samples in order, `size` at a time or as many as the graph takes.
@@ -118,7 +113,7 @@ def inputs_of(graph: GraphProto) -> Inputs:
         tensor = value.type.tensor_type
         known = tensor.HasField("shape")
         shapes.append(tuple(max(d.dim_value, 0) for d in tensor.shape.dim) if known else None)
-        kinds.append(_FLOATS.get(tensor.elem_type))
+        kinds.append(None if tensor.elem_type == BFLOAT16 else FLOATS.get(tensor.elem_type))
     return Inputs(tuple(value.name for value in values), tuple(shapes), tuple(kinds))
 
 

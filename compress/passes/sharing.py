@@ -15,14 +15,7 @@ from compress.kernels.distinct import distinct
 from compress.kernels.rate import Quantized
 from compress.passes.context import Context, Layer, Passed
 from compress.passes.inputs import Factor, compensated, input_factors
-from compress.passes.network import (
-    Codes,
-    Network,
-    Skipped,
-    Values,
-    Weight,
-    named_errors,
-)
+from compress.passes.network import Codes, Network, Skipped, Values, Weight, named_errors
 from compress.passes.steps import Steps, steps_on
 from compress.threads import n_cores, side_by_side
 

@@ -90,8 +90,8 @@ class TorchNetwork:
         return [weight for weight in weights_of(self.model)[0] if weight.name in wanted]
 
     def _batches(self, samples: Samples, size: int) -> Iterator[tuple[Tensor, ...]]:
-        parameters = (held.dtype for held in self.model.parameters() if held.is_floating_point())
-        dtype = next(parameters, torch.float32)
+        dtypes = (held.dtype for held in self.model.parameters() if held.is_floating_point())
+        dtype = next(dtypes, torch.float32)
         for batch in batches(samples, size):
             tensors = (on_device(torch.from_numpy(given), self.device) for given in batch)
             yield tuple(held.to(dtype) if held.is_floating_point() else held for held in tensors)

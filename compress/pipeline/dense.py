@@ -21,8 +21,9 @@ def dense(course: Course) -> Facts:
     opened, data = course.opened, course.data
     opened.working.load(opened.source)
     course.inputs = examples.inputs_of(course.subject, data, course.recipe.seed, opened.sampler)
+    outputs = opened.working.run(course.inputs)  # what does not fit shows before any work
     if data is not None:
-        examples.require_scores(opened.working.run(course.inputs), course.subject, data)
+        examples.require_scores(outputs, course.subject, data)
     _tell_expected(course)
     training = None
     if opened.source == "trained":

@@ -23,7 +23,7 @@ from compress.passes.context import OnStep
 from compress.passes.onnx_network import OnnxNetwork
 from compress.pipeline.data import Data
 from compress.pipeline.weights import Source
-from compress.pipeline.working import HINT, Arrays, Progress, Step
+from compress.pipeline.working import Arrays, Progress, Step
 from compress.recipe import Recipe
 from compress.references.subject import Onnx, Subject
 from compress.tasks import Metric, Samples
@@ -92,7 +92,10 @@ class OnnxWorking:
         try:
             found = session.run(dict(zip(names, inputs, strict=True)))
         except DataError as error:
-            raise DataError(f"{self.subject.name}: {error}; {HINT}") from error
+            raise DataError(
+                f"{self.subject.name}: {error}; --input says sizes that the file leaves open, and "
+                "--calibration FILE.npz gives whole inputs"
+            ) from error
         for name, value in found.items():
             if not isinstance(value, np.ndarray) or value.dtype == object:
                 raise UnsupportedLayerError(

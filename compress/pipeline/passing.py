@@ -11,15 +11,12 @@ import msgspec
 import numpy as np
 
 from compress import recipe as recipes
-from compress.errors import DataError
 from compress.measure import size
 from compress.passes.context import Context, OnStep, Passed
 from compress.passes.table import Pass
 from compress.pipeline import used
 from compress.pipeline.cache import key_of
 from compress.pipeline.course import VERSION, Course, Facts
-from compress.pipeline.working import HINT
-from compress.references.subject import Onnx
 from compress.training.settings import TrainSettings
 
 _LOG = logging.getLogger(__name__)
@@ -37,13 +34,7 @@ def carry_out(course: Course, row: Pass) -> Facts:
         course.catch_up()
         settings = course.recipe.passes[row.name]
         network = course.working.network
-        try:
-            passed = row.function()(network, settings, _context(course, row, training))
-        except DataError as error:
-            is_file = isinstance(course.subject.source, Onnx)
-            if not is_file or course.opened.sampler.are_real or HINT in str(error):
-                raise
-            raise DataError(f"{course.subject.name}: {error}; {HINT}") from error
+        passed = row.function()(network, settings, _context(course, row, training))
         _tell(passed)
         record |= _facts(passed)
         record["size_bytes"] = _size_bytes(course)

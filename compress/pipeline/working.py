@@ -15,9 +15,6 @@ from compress.tasks import Metric, Samples
 from compress.tasks.metric import Figures
 from compress.training.settings import TrainSettings
 
-#: What to do where made-up inputs do not fit a network.
-HINT = "--input says sizes that the file leaves open, and --calibration FILE.npz gives whole inputs"
-
 Arrays = Sequence[NDArray[Any]]
 Progress = Callable[[int, int], None]
 Step = Callable[[int, int, Mapping[str, float]], None]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import compress
 from compress.errors import SettingsError
 from compress.passes.context import Context
 from compress.passes.quantize import quantize
@@ -96,3 +97,15 @@ def test_samples_are_needed(given):
         quantize(TorchNetwork(network()), settings, Context(samples=given))
     with pytest.raises(SettingsError, match="samples must be above 0 where bits are auto, got 0"):
         quantize(TorchNetwork(network()), QuantizeSettings(bits="auto", samples=0), Context())
+
+
+def test_a_run_without_a_task_keeps_what_it_found(tmp_path, monkeypatch):
+    """What a pass tells is kept as JSON, which takes Python's numbers alone."""
+    monkeypatch.setenv("COMPRESS_CACHE", str(tmp_path / "cache"))
+    (given,) = samples(200)
+    recipe = {"quantize": {"bits": "auto", "max_drop": 2}}
+    report = compress.run(
+        recipe, tmp_path / "run", model=network(), examples=(torch.from_numpy(given[:2]),),
+        calibration=(given,),
+    )  # fmt: skip
+    assert report.ratio > 1

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto, TensorProto, numpy_helper
 
 from compress.artifact import convert
 from compress.passes.context import Context
@@ -17,7 +17,7 @@ from compress.passes.settings import PruneSettings, QuantizeSettings, TargetByte
 from compress.passes.target_bytes import to_size
 from compress.passes.targets import bits_targets, sparsity_targets
 from tests import needs
-from tests.passes.onnx_graphs import held, model, node
+from tests.passes.onnx_graphs import held, model, node, value
 
 RNG = np.random.default_rng(0)
 X = np.maximum(RNG.normal(0.5, 1, (60, 3, 8, 8)), 0).astype(np.float32)
@@ -181,3 +181,15 @@ def test_what_cannot_be_done_on_a_network_is_told():
         own, QuantizeSettings(bits=bits_targets("2"), samples=48), Context(samples=samples)
     )
     assert [note for note in passed.notes if "is no tensor" in note]
+
+
+def test_samples_take_the_type_of_a_network_of_half_floats():
+    nodes = [node("Gemm", ["x", "w", "b"], ["h"], transB=1), node("Relu", ["h"], ["y"])]
+    tensors = [held("w", 9, 16, kind=np.float16), held("b", 9, kind=np.float16)]
+    given = [value("x", "n", 16, kind=TensorProto.FLOAT16)]
+    network = OnnxNetwork(model(nodes, tensors, inputs=given))
+    rows = np.abs(RNG.normal(1, 1, (250, 16))).astype(np.float32)
+    settings = PruneSettings(sparsity=sparsity_targets("0.5"))
+    passed = prune(network, settings, Context(samples=lambda n: (rows[:n],), scores=False))
+    assert passed.notes == ()
+    assert not np.array_equal(network.vectors()["b"], numpy_helper.to_array(tensors[1]))

@@ -32,6 +32,11 @@ class Net(nn.Module):
         return self.behind(self.conv(given))
 
 
+def written(given):
+    given[:, 0] = 5
+    return given
+
+
 CUTS = {
     "a module": (nn.ReLU(), (0.0, inf)),
     "a module in place": (nn.Sequential(nn.ReLU(inplace=True), nn.AvgPool2d(2)), (0.0, inf)),
@@ -48,6 +53,9 @@ CUTS = {
     "two readers": (lambda h: h.relu() + h, None),
     "returned, too": (lambda h: (h.relu(), h), None),
     "a bound and a sum": (lambda h: h.relu().sum() + h.sum(), None),
+    "read as a list": (lambda h: h.relu() + len(h.tolist()), None),
+    "read by numpy": (lambda h: h.relu() + float(h.numpy().sum()), None),
+    "written to": (lambda h: written(h).relu(), None),
     "no reader": (lambda h: h, None),
     "a view between": (lambda h: h.flatten(1).relu(), None),
 }

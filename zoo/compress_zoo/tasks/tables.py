@@ -14,9 +14,9 @@ def columns(
     task: str,
     path: Path,
     kinds: Mapping[str, Callable[[str], Any]],
-    **dialect: Any,  # noqa: ANN401
+    **dialect: Any,  # noqa: ANN401  (csv's own)
 ) -> tuple[list[Any], ...]:
-    """Return columns of a file.
+    """Return the items of some columns of a file, each column in the order of the rows.
 
     Args:
         task: that the file belongs to.
