@@ -47,7 +47,7 @@ def main() -> None:
     report = results_file.compress_run(
         "--model", f"{_FILE}:net", "--weights", str(dense), "--task", f"{_FILE}:data",
         "--data", str(root), "--prune", str(_SPARSITY), "--quantize", _BITS, "--coder", "best",
-        out=out / "run",
+        "--resume", out=out / "run",
     )  # fmt: skip
     files = {
         "compress run": out / "run" / "net.safetensors",

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError
 from compress.passes.network import Samples as Inputs
+from compress.pipeline.made_up import made_up
 from compress.references.subject import Given, Subject
 from compress.tasks import Samples, Takes, Task
 from compress.tasks.calibration import Calibration
-from compress.tasks.made_up import made_up
 from compress.tasks.task import Indices
 
 

@@ -79,9 +79,10 @@ def _measure(course: Course, record: Record) -> None:
 def _tell_expected(course: Course) -> None:
     """Say before it begins what a run keeps that neither trains nor has samples of the data."""
     recipe, data, subject = course.recipe, course.data, course.subject
-    looks = any(used.n_samples(row, recipe, data, subject) for row in recipe.rows)
+    sampler = course.opened.sampler
+    looks = used.most_samples(recipe, data, subject, sampler) > 0
     trains = any(used.training(row, recipe, data, subject) for row in recipe.rows)
-    if trains or (looks and course.opened.sampler.are_real):
+    if sampler is None or trains or (looks and sampler.are_real):
         return
     held = [recipe.passes[row.name] for row in recipe.rows]
     usual = [said for own in held if (said := getattr(own, "expects", None)) is not None]

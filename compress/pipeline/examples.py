@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from compress.errors import DataError, require
 from compress.pipeline.data import Data, Sampler
+from compress.pipeline.made_up import made_up
 from compress.references.subject import Subject
-from compress.tasks.made_up import made_up
 from compress.tasks.outputs import all_of
 
 _SAMPLES = 2  # enough for the exporter to tell the batch from a constant

@@ -27,7 +27,7 @@ class Opened:
     source: Source  #: of the dense weights
     working: Working
     data: Data | None
-    sampler: Sampler
+    sampler: Sampler | None  #: None where weights are random: nothing is kept by what is seen
     samples_from: str  #: where samples without labels are from, in words
     device: str
 
@@ -54,11 +54,13 @@ def open_run(
         calibration = calibrations.load(
             Path(recipe.calibration), takes, data.task if data is not None else None
         )
-    sampler: Sampler
+    sampler: Sampler | None
     if calibration is not None:
         sampler, told = Drawn(calibration, seed), recipe.calibration or "calibration"
     elif data is not None and data.train is not None:
         sampler, told = Drawn(OfTask(data.train), seed), f"training part of {data.task.name}"
+    elif source == "random":
+        sampler, told = None, "none"
     else:
         told_preprocessing = data.facts.get("preprocessing") if data is not None else preprocessing
         sampler, told = MadeUp(parts.takes_of(subject, told_preprocessing), seed), "made up"

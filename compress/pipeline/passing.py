@@ -45,12 +45,13 @@ def carry_out(course: Course, row: Pass) -> Facts:
 
 def _decides(course: Course, row: Pass, training: TrainSettings | None) -> list[Any]:
     """Return what decides a pass's result beside the network that it is given."""
-    samples = used.n_samples(row, course.recipe, course.data, course.subject)
+    sampler = course.opened.sampler
+    samples = used.n_samples(row, course.recipe, course.data, course.subject, sampler)
     return [
         recipes.section_of(course.recipe.passes[row.name]),
         asdict(training) if training is not None else None,
         course.data.decides("train", "validation") if training and course.data else None,
-        course.opened.sampler.digest(samples) if samples else None,
+        sampler.digest(samples) if sampler is not None and samples else None,
         _decide_the_file(course) if row.needs_file else None,
         course.common(),
     ]
@@ -78,8 +79,8 @@ def _context(course: Course, row: Pass, training: TrainSettings | None) -> Conte
     return Context(
         seed=course.recipe.seed,
         fit=fit,
-        samples=sampler.first,
-        are_real=sampler.are_real,
+        samples=sampler.first if sampler is not None else None,
+        are_real=sampler is not None and sampler.are_real,
         file_bytes=lambda _: course.working.file_bytes(course.inputs),
         drop=(lambda _: course.lost()) if course.dense is not None else None,
         scores=course.data is None or bool(course.data.task.classes),

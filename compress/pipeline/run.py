@@ -118,7 +118,7 @@ def _carried_out(course: Course) -> Report:
 
 def _used(course: Course) -> Mapping[str, Any]:
     recipe, data, subject = course.recipe, course.data, course.subject
-    looks = any(used.n_samples(row, recipe, data, subject) for row in recipe.rows)
+    looks = used.most_samples(recipe, data, subject, course.opened.sampler)
     begun = course.folder.begun
     return used.used(
         recipe,

@@ -42,11 +42,23 @@ def training(
     return settings if recipe.epochs is None else replace(settings, epochs=recipe.epochs)
 
 
-def n_samples(row: Pass, recipe: Recipe, data: Data | None, subject: Subject) -> int:
+def n_samples(
+    row: Pass, recipe: Recipe, data: Data | None, subject: Subject, sampler: Sampler | None
+) -> int:
     """Return how many samples without labels a pass looks at, those that judge it among them."""
+    if sampler is None:
+        return 0
     if row.trains_or_looks and training(row, recipe, data, subject) is not None:
         return 0
     return int(getattr(recipe.passes[row.name], "looks_at", 0))
+
+
+def most_samples(
+    recipe: Recipe, data: Data | None, subject: Subject, sampler: Sampler | None
+) -> int:
+    """Return how many samples without labels a run looks at."""
+    counts = (n_samples(row, recipe, data, subject, sampler) for row in recipe.rows)
+    return max(counts, default=0)
 
 
 def trains(recipe: Recipe, source: Source, data: Data | None, subject: Subject) -> bool:
@@ -57,7 +69,7 @@ def trains(recipe: Recipe, source: Source, data: Data | None, subject: Subject) 
 
 
 def data_digest(
-    recipe: Recipe, subject: Subject, source: Source, data: Data | None, sampler: Sampler
+    recipe: Recipe, subject: Subject, source: Source, data: Data | None, sampler: Sampler | None
 ) -> str:
     """Digest the samples that decide a run's result.
 
@@ -69,9 +81,9 @@ def data_digest(
         if trains(recipe, source, data, subject):
             parts.append("train")
         digest.update(repr(data.decides(*parts)).encode())
-    counts = [n_samples(row, recipe, data, subject) for row in recipe.rows]
-    if max(counts, default=0):
-        digest.update(sampler.digest(max(counts)).encode())
+    count = most_samples(recipe, data, subject, sampler)
+    if sampler is not None and count:
+        digest.update(sampler.digest(count).encode())
     return digest.hexdigest()
 
 

@@ -100,8 +100,11 @@ def test_pruning_looks_at_samples_where_it_does_not_train(
 ) -> None:
     given = from_mapping({"model": NAME, "task": "digits", "prune": 0.5, "epochs": epochs})
     (row,) = given.rows
-    assert (n_samples(row, given, data, subject) > 0) == (epochs == 0)
-    assert n_samples(row, given, None, subject) > 0  # no data to train on
+    assert data.train is not None
+    drawn = Drawn(OfTask(data.train), 0)
+    assert (n_samples(row, given, data, subject, drawn) > 0) == (epochs == 0)
+    assert n_samples(row, given, None, subject, drawn) > 0  # no data to train on
+    assert n_samples(row, given, None, subject, None) == 0  # random weights
 
 
 def test_samples_that_errors_cancel_on_are_data(subject: Subject, data: Data) -> None:

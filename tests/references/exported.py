@@ -12,8 +12,8 @@ from torch import nn
 
 from compress.export.onnx import export
 from compress.export.settings import OnnxSettings
+from compress.pipeline.made_up import made_up
 from compress.references import Subject, Torch
-from compress.tasks.made_up import made_up
 from compress.tasks.outputs import all_of
 
 _TOLERANCE = 1e-3

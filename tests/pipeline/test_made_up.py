@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from compress.tasks.made_up import made_up
+from compress.pipeline.made_up import made_up
 
 PHOTOGRAPHS = {
     "mode": "RGB",

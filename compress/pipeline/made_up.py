@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compress.kernels.leaves import paint
 from compress.preprocess import Preprocessing
 from compress.tasks.task import Input
 
@@ -97,18 +98,13 @@ def _leaves(shape: tuple[int, ...], drawn: np.random.Generator) -> Array:
     side = max(height, width)
     image = np.zeros(shape)
     radii = np.minimum(_SMALLEST / np.sqrt(1 - drawn.random(_LEAVES)), _LARGEST) * side
+    radii = np.maximum(radii, 1)
     colours = drawn.standard_normal((_LEAVES, channels))
     if channels == 3:
         colours = colours @ _COLOURS.T
-    for radius, colour in zip(np.maximum(radii, 1), colours, strict=True):
-        middle = drawn.uniform(-radius, (height + radius, width + radius))
-        (top, left), (bottom, right) = (
-            np.clip(np.ceil(middle + way * radius), 0, (height, width)).astype(int)
-            for way in (-1, 1)
-        )
-        down, across = np.arange(top, bottom) - middle[0], np.arange(left, right) - middle[1]
-        is_inside = np.square(down)[:, None] + np.square(across) < radius**2
-        image[:, top:bottom, left:right][:, is_inside] = colour[:, None]
+    around = radii[:, None]
+    middles = drawn.uniform(-around, np.array([height, width]) + around)
+    paint(image, middles, radii, colours)
     return image
 
 
