@@ -27,12 +27,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_to_measure_on(images: Path, tmp_path: Path) -> None:
-    recipe = tmp_path / "alone.yaml"
-    recipe.write_text(
-        f"{{model: {MODEL}, weights: random, task: imagefolder, prune: 0.8, "
-        "quantize: {bits: 4, samples: 0}}"
-    )
-    words = ["--recipe", recipe, "--data", images, "--out", tmp_path, "--json"]
+    words = ["--model", MODEL, "--weights", "random", "--prune", "0.8", "--quantize", "4bit"]
+    words += ["--task", "imagefolder", "--data", images, "--out", tmp_path, "--json"]
     report = compress("run", *words).json()
     assert report["accuracy"]["n"] == 3
     assert report["accuracy"]["reason"] is None

@@ -54,7 +54,15 @@ MAKES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
 }
 
 
-@pytest.fixture(params=MAKES.values(), ids=MAKES)
+LONG = "lstm"  # three exports of it take a quarter of a minute
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(makes, id=name, marks=[pytest.mark.slow] if name == LONG else [])
+        for name, makes in MAKES.items()
+    ]
+)
 def made(request: pytest.FixtureRequest) -> Iterator[tuple[TorchWorking, list[Any], int]]:
     make, shape, exports = request.param
     subject = Subject(name="net", source=Torch(build=lambda _: make()), inputs=(Given("x", shape),))

@@ -79,7 +79,10 @@ def words(shape: tuple[int, ...], seed: int) -> Tensor:
 
 
 # Made of what another network of the table is made of too: `make nightly` has them.
-ALIKE = {"skipgram", "glove", "doc2vec-dbow", "rnn-encoder-decoder", "seq2seq", "luong-global"}
+ALIKE = {
+    "skipgram", "glove", "doc2vec-dbow", "rnn-encoder-decoder", "seq2seq", "luong-global", "gnmt",
+    "elmo", "bahdanau",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
