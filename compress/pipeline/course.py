@@ -27,7 +27,7 @@ from compress.report.data import MAX_HISTOGRAMS, histogram
 from compress.tasks.metric import Figures
 from compress.training.settings import TrainSettings
 
-VERSION = 5  # of what a stage leaves: raised where the same settings give other bits
+VERSION = 6  # of what a stage leaves: raised where the same settings give other bits
 
 Record = dict[str, Any]  # what a stage leaves beside a network's state, as JSON's types
 Facts = Mapping[str, Any]  # the same, read again

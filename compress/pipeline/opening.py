@@ -54,17 +54,18 @@ def open_run(
         calibration = calibrations.load(
             Path(recipe.calibration), takes, data.task if data is not None else None
         )
+    working, device = _working(recipe, subject, data)
     sampler: Sampler | None
     if calibration is not None:
         sampler, told = Drawn(calibration, seed), recipe.calibration or "calibration"
     elif data is not None and data.train is not None:
-        sampler, told = Drawn(OfTask(data.train), seed), f"training part of {data.task.name}"
+        part = OfTask(working.unpadded(data.train))
+        sampler, told = Drawn(part, seed), f"training part of {data.task.name}"
     elif source == "random":
         sampler, told = None, "none"
     else:
         told_preprocessing = data.facts.get("preprocessing") if data is not None else preprocessing
         sampler, told = MadeUp(parts.takes_of(subject, told_preprocessing), seed), "made up"
-    working, device = _working(recipe, subject, data)
     _check_targets(recipe, working)
     return Opened(
         source=source, working=working, data=data, sampler=sampler, samples_from=told, device=device

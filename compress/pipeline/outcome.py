@@ -82,6 +82,8 @@ def report(
                 seconds=stage["seconds"],
                 peak_rss_bytes=stage["peak_rss_bytes"],
                 size_bytes=stage.get("size_bytes"),
+                notes=tuple(stage.get("notes", ())),
+                figures=stage.get("figures", {}),
             )
             for name, stage in facts.items()
         ),

@@ -38,6 +38,7 @@ from compress.training import checkpoint as checkpoints
 from compress.training import evaluate
 from compress.training.data import Batches
 from compress.training.fit import fit
+from compress.training.padding import unpadded
 from compress.training.settings import TrainSettings
 
 
@@ -139,9 +140,14 @@ class TorchWorking:
         """Return all tensors of what the network returns, in the order of the file's outputs."""
         return outputs_of(self.model.eval().cpu(), [torch.from_numpy(array) for array in inputs])
 
+    def unpadded(self, samples: Samples) -> Samples:
+        """Return samples with no more padding than the network needs."""
+        assert self.data is not None
+        return unpadded(samples, self.model, self.data.task)
+
     def figures(self, metric: Metric, samples: Samples, progress: Progress) -> Figures:
         """Return a metric's figures of samples, a row each."""
-        batches = Batches(samples)
+        batches = Batches(self.unpadded(samples))
         order = evaluate.order_of(batches)
         model = self.model.to(self.device)
         return evaluate.figures(model, metric, batches, order, self.device, progress)

@@ -57,6 +57,9 @@ class Working(Protocol):
     def run(self, inputs: Arrays) -> list[NDArray[Any]]:
         """Return all tensors that the network gives, in the order of the file's outputs."""
 
+    def unpadded(self, samples: Samples) -> Samples:
+        """Return samples of the task with no more padding than the network needs."""
+
     def figures(self, metric: Metric, samples: Samples, progress: Progress) -> Figures:
         """Return a metric's figures of samples, a row each."""
 

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -114,6 +114,8 @@ class Stage:
     seconds: Magnitude  #: wall clock
     peak_rss_bytes: Count  #: the process's largest resident memory up to the stage's end
     size_bytes: Count | None = None  #: the file's size, had it been packed after this stage
+    notes: tuple[str, ...] = ()  #: what was left out of what was asked for, and why
+    figures: Mapping[str, Any] = field(default_factory=dict)  #: what a pass tells of itself
 
     def __post_init__(self) -> None:
         finite = math.isfinite(self.seconds) and self.seconds >= 0

@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,14 @@ class Samples(Protocol):
 
     def in_memory(self, limit_bytes: int) -> Samples | None:
         """Return the same samples held ready in memory, or None where that takes too much."""
+
+
+@runtime_checkable
+class Padded(Samples, Protocol):
+    """Samples that are padded to one length, though not all networks need that."""
+
+    def unpadded(self) -> Samples:
+        """Return the same samples, padded to the longest of a batch."""
 
 
 class Input(Protocol):

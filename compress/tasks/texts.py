@@ -67,6 +67,10 @@ class Sentences:
             return inputs, numbers
         return inputs, (numbers, self.encoder.mask(rows))
 
+    def unpadded(self) -> Sentences:
+        """Return the same samples, padded to the longest of a batch."""
+        return replace(self, encoder=replace(self.encoder, length=None))
+
     def in_memory(self, limit_bytes: int) -> Sentences | None:
         """Encode all texts once."""
         found = self.encoder.encode([text for sample in self.texts.samples for text in sample])

@@ -14,6 +14,7 @@ from compress.tasks import Metric, Samples, Task
 from compress.tasks.metric import Figures
 from compress.tasks.outputs import all_of
 from compress.training.data import Batches, Values, answer
+from compress.training.padding import unpadded
 
 _BATCH_VALUES = 4 << 20  # 27 images of 224x224: activations take many times the input's memory
 
@@ -42,7 +43,7 @@ def evaluate(
     Raises:
         DataError: when the outputs of a sample are not finite: such a network has no metric.
     """
-    batches, place = Batches(samples), torch.device(device)
+    batches, place = Batches(unpadded(samples, model, task)), torch.device(device)
     order = order_of(batches, batch)
     return whole(
         task.metric, figures(model.to(place), task.metric, batches, order, place, progress)

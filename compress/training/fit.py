@@ -33,6 +33,7 @@ from compress.tasks import Samples, Task
 from compress.tasks.metric import Figures
 from compress.training import checkpoint, evaluate, schedule
 from compress.training.data import Batches, Order, Values, answer, generator, permutation, shares
+from compress.training.padding import unpadded
 from compress.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -108,8 +109,9 @@ def fit(
     accelerator = _accelerator(torch.device(device))
     model.to(accelerator.device)
     loop = _Loop(
-        accelerator, model, settings, task, Batches(train),
-        Batches(validation) if validation is not None else None, seed, on_step, progress,
+        accelerator, model, settings, task, Batches(unpadded(train, model, task)),
+        Batches(unpadded(validation, model, task)) if validation is not None else None, seed,
+        on_step, progress,
     )  # fmt: skip
     identity = _identity(model, settings, task, seed, train, validation)
     with _undisturbed(accelerator.device), loop.prepared():

@@ -127,6 +127,14 @@ def test_a_note_stands_beside_its_layer(lenet):
     assert '<span class="sub">fc, errors do not cancel</span>' in text
 
 
+def test_what_a_stage_left_out_is_told(lenet):
+    first, *others = lenet.stages
+    noted = replace(first, notes=("moving biases is left out: <b>", "so it is"))
+    page = render(replace(lenet, stages=(noted, *others)))
+    assert '<p class="note">dense: moving biases is left out: &lt;b&gt;.</p>' in page
+    assert '<p class="note">dense: so it is.</p>' in page
+
+
 def test_a_run_without_data_says_why(resnet50):
     text = render(resnet50)
     assert (

@@ -62,6 +62,17 @@ def test_samples_make_few_bits_less_of_a_risk(resnet50):
     assert (judged.level, judged.words) == ("unmeasured", "not measured")
 
 
+@pytest.mark.parametrize(("nonzero", "level"), [(0.4, "unmeasured"), (0.2, "ruined")])
+def test_samples_make_pruning_less_of_a_risk(resnet50, nonzero, level):
+    used = {"weights": "pretrained", "samples": "photos"}
+    recipe = {"model": "net", "prune": {}, "quantize": None, "target_bytes": None}
+    layers = tuple(
+        replace(layer, nonzero=round(nonzero * layer.weights), distinct=1)
+        for layer in resnet50.layers
+    )
+    assert verdict(replace(resnet50, recipe=recipe, used=used, layers=layers)).level == level
+
+
 def test_chance_is_two_standard_errors():
     assert noise(0.5, 0.5, 100) == pytest.approx(2 * (0.5 / 100) ** 0.5)
     assert noise(0.5, 0.5, None) == 0.0
