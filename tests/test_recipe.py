@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from compress.errors import CompressError, DataError, SettingsError
 from compress.export.settings import OnnxSettings
-from compress.passes.settings import PruneSettings, QuantizeSettings, TargetBytesSettings
+from compress.passes.settings import (
+    DistillSettings,
+    PruneSettings,
+    QuantizeSettings,
+    TargetBytesSettings,
+)
 from compress.passes.table import PASSES
 from compress.passes.targets import Targets
 from compress.recipe import Recipe, from_mapping, read, to_mapping, to_yaml
@@ -49,7 +54,15 @@ quantizes = st.builds(
     train=st.none() | trainings,
 )
 sizes = st.builds(TargetBytesSettings, target_bytes=st.integers(1, 2**40))
-sections = {"prune": prunes, "quantize": quantizes, "target_bytes": sizes}
+distills = st.builds(
+    DistillSettings,
+    teacher=st.sampled_from(["dense", "lenet-5", "net.py:build"]),
+    share=st.floats(0, 1),
+    temperature=st.floats(0.5, 20),
+    layers=st.none() | st.integers(1, 12),
+    train=st.none() | trainings,
+)
+sections = {"distill": distills, "prune": prunes, "quantize": quantizes, "target_bytes": sizes}
 recipes = st.builds(
     Recipe,
     model=st.sampled_from(["lenet-5", "timm:resnet50", "hf:org/net", "net.py:build", "a b.onnx"]),
@@ -59,7 +72,9 @@ recipes = st.builds(
     task=st.just("mnist"),
     data=st.none() | st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs"))),
     calibration=st.none() | st.just("folder"),
-    passes=st.fixed_dictionaries({}, optional={"prune": prunes, "quantize": quantizes})
+    passes=st.fixed_dictionaries(
+        {}, optional={"distill": distills, "prune": prunes, "quantize": quantizes}
+    )
     | st.fixed_dictionaries({"target_bytes": sizes}, optional={"prune": prunes}),
     dense=st.none() | trainings,
     epochs=st.none() | st.integers(0, 100),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compress.passes.network import Network, Samples, Skipped
+import numpy as np
+
+from compress.passes.network import Network, Samples, Skipped, Weight
 
 OnStep = Callable[[int, int], None]
 
@@ -73,6 +75,13 @@ class Passed:
     def sparsity(self) -> float:
         """Zeros / weights over the changed layers."""
         return 1 - self.nonzero / self.weights if self.weights else 0.0
+
+
+def layer_of(weight: Weight) -> Layer:
+    """Return a weight as it is, its values not shared."""
+    values = weight.values()
+    nonzero = int(np.count_nonzero(values))
+    return Layer(weight.name, weight.kind, weight.shape, len(values), nonzero)
 
 
 Run = Callable[[Network, Any, Context], Passed]  # the form of every pass

@@ -24,7 +24,7 @@ from compress.kernels.magnitude import (
     sorted_magnitudes,
 )
 from compress.passes.chosen import addressed
-from compress.passes.context import Context, Layer, Passed
+from compress.passes.context import Context, Passed, layer_of
 from compress.passes.inputs import input_factors, reconstructed
 from compress.passes.network import Network, Values, Weight, named_errors
 from compress.passes.settings import PruneSettings, Scope
@@ -66,7 +66,7 @@ def prune(network: Network, settings: PruneSettings, context: Context) -> Passed
     else:
         prune_to(1.0)
         context.fit(None)
-    layers = tuple(_layer(weight) for weight, _, _ in targets)
+    layers = tuple(layer_of(weight) for weight, _, _ in targets)
     return Passed(layers=layers, skipped=tuple(skipped), notes=tuple(notes))
 
 
@@ -161,9 +161,3 @@ def _pool_counts(pool: Sequence[Weight], sparsity: float, scope: Scope) -> dict[
     wanted = min(_rounded(sparsity, sum(sizes)), sum(sizes) - n_left)
     counts = smallest_counts(scores, max(wanted, n_taken))
     return {weight.name: count for weight, count in zip(pool, counts, strict=True)}
-
-
-def _layer(weight: Weight) -> Layer:
-    values = weight.values()
-    nonzero = int(np.count_nonzero(values))
-    return Layer(weight.name, weight.kind, weight.shape, len(values), nonzero)

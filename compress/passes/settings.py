@@ -15,6 +15,7 @@ from compress.training.settings import TrainSettings
 Scope = Literal["lamp", "global", "uniform"]
 Importance = Literal["none", "layer", "weight"]
 
+DENSE = "dense"  #: the teacher that the network itself was
 JUDGES = 400  #: samples that bits `auto` are judged on, beside every fifth of those that are used
 
 _Samples = Annotated[
@@ -33,6 +34,52 @@ _EXPECTED = (
     (6, "small networks usually lose some points"),
 )
 _TRAIN = "training that follows, or goes with it; else the task's own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillSettings:
+    """Network that teaches all trainings: REF, or dense, what the run began with."""
+
+    teacher: Annotated[
+        str,
+        Meta(
+            description="a network as model names one, on the same task, or dense: the network "
+            "itself before it was compressed"
+        ),
+    ]
+    weights: Annotated[
+        str | None, Meta(description="of the teacher, as weights names them; not of dense")
+    ] = None
+    share: Annotated[
+        float, Meta(ge=0, le=1, description="of the teacher's answers in the loss")
+    ] = 0.5
+    temperature: Annotated[
+        float, Meta(gt=0, description="that scores of classes are divided by")
+    ] = 4.0
+    layers: Annotated[
+        int | None,
+        Meta(
+            description="layers that a student keeps of a chain of them, such as a transformer's "
+            "blocks, evenly spaced; by default all"
+        ),
+    ] = None
+    train: Annotated[
+        TrainSettings | None,
+        Meta(description="training of the student before other passes; else as pruning has it"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        settings.check(self)
+        require(bool(self.teacher.strip()), "teacher", f"a network's name, or {DENSE}", "nothing")
+        own = self.weights is None or not self.is_dense
+        require(own, "weights", f"left out where the teacher is {DENSE}", self.weights)
+        some = self.layers is None or self.layers >= 1
+        require(some, "layers", "at least 1, or left out", self.layers)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the network that the run begins with is the teacher."""
+        return self.teacher == DENSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,16 @@ class Pass:
 
 PASSES = (
     Pass(
+        name="distill",
+        settings=settings.DistillSettings,
+        run="compress.passes.distill:distill",
+        short="teacher",
+        parse=str,
+        metavar="REF|dense",
+        trains=True,
+        rebuild="compress.passes.distill:rebuild",
+    ),
+    Pass(
         name="prune",
         settings=settings.PruneSettings,
         run="compress.passes.prune:prune",

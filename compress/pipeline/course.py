@@ -45,6 +45,7 @@ class Course:
     cache: Cache
     inputs: list[NDArray[Any]] = field(default_factory=list)  #: examples
     key: str = ""  #: of the network as the stages so far leave it
+    taught: str = ""  #: key of what teaches all trainings, and how
     dense: Figures | None = None  #: the metric's figures of the dense network, on validation
     _state: bytes | None = None  #: what the network has not taken over yet
     _plans: list[tuple[Pass, Any]] = field(default_factory=list)  #: of structures, likewise

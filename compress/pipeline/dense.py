@@ -16,8 +16,13 @@ from compress.training.settings import TrainSettings
 _LOG = logging.getLogger(__name__)
 
 
-def dense(course: Course) -> Facts:
-    """Load or train the dense weights, and measure them; return the facts."""
+def dense(course: Course, stage: str = "dense") -> Facts:
+    """Load or train the dense weights, and measure them; return the facts.
+
+    Args:
+        course: before its first stage.
+        stage: what this is called.
+    """
     opened, data = course.opened, course.data
     opened.working.load(opened.source)
     course.inputs = examples.inputs_of(course.subject, data, course.recipe.seed, opened.sampler)
@@ -38,14 +43,14 @@ def dense(course: Course) -> Facts:
         course.key = _key(course)
         entry = course.cache.find(course.key)
     if entry is None:
-        with course.stage("dense") as record:
+        with course.stage(stage) as record:
             if training is not None and trained is None:
-                course.fit("dense", key, training, None)
+                course.fit(stage, key, training, None)
                 course.cache.keep(key, {}, opened.working.state())
                 course.key = _key(course)
             _measure(course, record)
         entry = course.cache.keep(course.key, record, None)
-    figures = entry.record.get("figures")
+    figures = entry.record.get("per_sample")
     course.dense = None if figures is None else np.array(figures, np.float64)
     return entry.record
 
@@ -72,7 +77,7 @@ def _measure(course: Course, record: Record) -> None:
     record["histograms"] = course.histograms()
     if course.data is not None:
         figures = course.figures("validation")
-        record["figures"] = None if figures is None else figures.tolist()
+        record["per_sample"] = None if figures is None else figures.tolist()
         record["accuracy"] = course.told(validation=figures, test=course.figures("test"))
 
 

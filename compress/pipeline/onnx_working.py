@@ -21,9 +21,10 @@ from compress.errors import DataError, FormatError, SettingsError, UnsupportedLa
 from compress.measure.sessions import figures_of_session
 from compress.passes.context import OnStep
 from compress.passes.onnx_network import OnnxNetwork
+from compress.passes.settings import DistillSettings
 from compress.pipeline.data import Data
 from compress.pipeline.weights import Source
-from compress.pipeline.working import Arrays, Progress, Step
+from compress.pipeline.working import Arrays, Progress, Step, Working
 from compress.recipe import Recipe
 from compress.references.subject import Onnx, Subject
 from compress.tasks import Metric, Samples
@@ -113,6 +114,10 @@ class OnnxWorking:
         return figures_of_session(
             self.network.session(), self.data.task, samples, progress=progress
         )
+
+    def learn_from(self, teacher: Working, settings: DistillSettings, key: str) -> None:
+        """Refuse: a file is not trained."""
+        raise SettingsError(f"distill must be left out: {self.subject.name} is a file")
 
     def fit(
         self, settings: TrainSettings, *, checkpoint: Path, on_step: OnStep | None, progress: Step

@@ -51,6 +51,7 @@ def _decides(course: Course, row: Pass, training: TrainSettings | None) -> list[
         recipes.section_of(course.recipe.passes[row.name]),
         asdict(training) if training is not None else None,
         course.data.decides("train", "validation") if training and course.data else None,
+        course.taught if training else None,
         sampler.digest(samples) if sampler is not None and samples else None,
         _decide_the_file(course) if row.needs_file else None,
         course.common(),

@@ -22,6 +22,7 @@ from compress.pipeline.folder import Begun, Folder
 from compress.pipeline.notify import Notify, Silent
 from compress.pipeline.passing import carry_out
 from compress.pipeline.shipping import ship
+from compress.pipeline.teaching import teach
 from compress.pipeline.work import Work
 from compress.recipe import Recipe
 from compress.references.subject import Subject
@@ -90,6 +91,7 @@ def run(
 def _carried_out(course: Course) -> Report:
     """Carry out all stages and write the report."""
     facts: dict[str, Facts] = {"dense": dense(course)}
+    facts |= teach(course)
     for row in course.recipe.rows:
         facts[row.name] = carry_out(course, row)
     course.working.close()  # what was only for the passes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import os
@@ -23,12 +24,13 @@ from compress.errors import DataError, SettingsError
 from compress.export.onnx import export
 from compress.export.outputs import numbered, outputs_of
 from compress.passes.context import OnStep
+from compress.passes.settings import DistillSettings
 from compress.passes.torch_network import TorchNetwork
 from compress.pipeline import published, weights
 from compress.pipeline.data import Data
 from compress.pipeline.sizes import Sizes
 from compress.pipeline.weights import Source
-from compress.pipeline.working import Arrays, Progress, Step
+from compress.pipeline.working import Arrays, Progress, Step, Working
 from compress.recipe import Recipe
 from compress.references.subject import Subject, Torch
 from compress.tasks import Metric, Samples
@@ -40,6 +42,7 @@ from compress.training.data import Batches
 from compress.training.fit import fit
 from compress.training.padding import unpadded
 from compress.training.settings import TrainSettings
+from compress.training.teacher import Teacher
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class TorchWorking:
     data: Data | None
     device: torch.device
     _sizes: Sizes | None = field(default=None, init=False)
+    _teacher: Teacher | None = field(default=None, init=False)
 
     @classmethod
     def build(cls, subject: Subject, recipe: Recipe, data: Data | None) -> TorchWorking:
@@ -152,6 +156,13 @@ class TorchWorking:
         model = self.model.to(self.device)
         return evaluate.figures(model, metric, batches, order, self.device, progress)
 
+    def learn_from(self, teacher: Working, settings: DistillSettings, key: str) -> None:
+        """Be taught in all trainings from now on; its own teacher stays as it is now."""
+        if not isinstance(teacher, TorchWorking):
+            raise SettingsError("distill must be a network of torch, and the teacher is a file")
+        model = copy.deepcopy(teacher.model) if teacher is self else teacher.model
+        self._teacher = Teacher(model, settings.share, settings.temperature, key)
+
     def fit(
         self, settings: TrainSettings, *, checkpoint: Path, on_step: OnStep | None, progress: Step
     ) -> None:
@@ -167,6 +178,7 @@ class TorchWorking:
             seed=self.recipe.seed,
             device=self.device,
             checkpoint=checkpoint,
+            teacher=self._teacher,
             on_step=on_step,
             progress=progress,
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from compress.passes.context import OnStep
 from compress.passes.network import Network
+from compress.passes.settings import DistillSettings
 from compress.pipeline.weights import Source
 from compress.tasks import Metric, Samples
 from compress.tasks.metric import Figures
@@ -62,6 +63,15 @@ class Working(Protocol):
 
     def figures(self, metric: Metric, samples: Samples, progress: Progress) -> Figures:
         """Return a metric's figures of samples, a row each."""
+
+    def learn_from(self, teacher: Working, settings: DistillSettings, key: str) -> None:
+        """Be taught in all trainings from now on.
+
+        Args:
+            teacher: by which network; it may be this one, as it is now.
+            settings: how.
+            key: of both.
+        """
 
     def fit(
         self, settings: TrainSettings, *, checkpoint: Path, on_step: OnStep | None, progress: Step

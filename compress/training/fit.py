@@ -35,6 +35,7 @@ from compress.training import checkpoint, evaluate, schedule
 from compress.training.data import Batches, Order, Values, answer, generator, permutation, shares
 from compress.training.padding import unpadded
 from compress.training.settings import TrainSettings
+from compress.training.teacher import Teacher
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -74,6 +75,7 @@ def fit(
     seed: int,
     device: str | torch.device = "cpu",
     checkpoint: Path | None = None,
+    teacher: Teacher | None = None,
     on_step: OnStep | None = None,
     progress: Progress | None = None,
 ) -> FitReport:
@@ -93,6 +95,7 @@ def fit(
         device: "cpu" or "cuda".
         checkpoint: file that is written after each epoch, and resumed from where it exists; a
             damaged one is told, and the training begins anew.
+        teacher: whose answers are a part of the loss.
         on_step: called before each step with its number and the number of all steps; it may
             change masks and weights.
         progress: called now and then with the same numbers, counted from 1, and figures to show.
@@ -111,9 +114,9 @@ def fit(
     loop = _Loop(
         accelerator, model, settings, task, Batches(unpadded(train, model, task)),
         Batches(unpadded(validation, model, task)) if validation is not None else None, seed,
-        on_step, progress,
+        teacher, on_step, progress,
     )  # fmt: skip
-    identity = _identity(model, settings, task, seed, train, validation)
+    identity = _identity(model, settings, task, seed, train, validation, teacher)
     with _undisturbed(accelerator.device), loop.prepared():
         history = loop.run(checkpoint, identity)
     return FitReport(
@@ -136,6 +139,7 @@ class _Loop:
         train: Batches,
         validation: Batches | None,
         seed: int,
+        teacher: Teacher | None,
         on_step: OnStep | None,
         progress: Progress | None,
     ) -> None:
@@ -144,7 +148,9 @@ class _Loop:
         self.options = (
             {"label_smoothing": settings.label_smoothing} if settings.label_smoothing else {}
         )
-        self.on_step, self.progress = on_step, progress
+        self.teacher, self.on_step, self.progress = teacher, on_step, progress
+        if teacher is not None:
+            teacher.to(accelerator.device)
         self.constraints = constraints_of(model)
         self.constraints.apply(model)
         self.optimizer = _optimizer(
@@ -234,12 +240,16 @@ class _Loop:
     def _step(self, inputs: Values, targets: Values, index: int) -> Tensor:
         """Take one step; return the mean loss of this process's samples."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.task.loss(answer(self.wrapped, inputs), targets, **self.options)
+        outputs = answer(self.wrapped, inputs)
+        loss = self.task.loss(outputs, targets, **self.options)
         if loss.ndim:
             raise DataError(
                 f"the loss of task {self.task.name} must be one number, the mean of a batch, "
                 f"got shape {tuple(loss.shape)}"
             )
+        if self.teacher is not None:
+            scores = bool(self.task.classes)
+            loss = self.teacher.loss(loss, inputs, outputs, scores=scores)
         # the processes' gradients are averaged: this makes it the mean over the global batch
         share, processes = self.shares[index], self.accelerator.num_processes
         part = share[self.accelerator.process_index]
@@ -369,12 +379,14 @@ def _identity(
     seed: int,
     train: Samples,
     validation: Samples | None,
+    teacher: Teacher | None,
 ) -> str:
     """Digest what a resumed training must have in common with the one it goes on with."""
     record = {
         "settings": asdict(settings),
         "task": task.settings,
         "seed": seed,
+        "teacher": teacher and teacher.key,
         "parameters": [(name, list(p.shape)) for name, p in model.named_parameters()],
         "samples": [part and part.digest() for part in (train, validation)],
     }
