@@ -118,6 +118,9 @@ class _Judged:
         return expected.points + expected.error
 
     def _part(self, kept: float, gone: float) -> float:
+        *_, before, last = (lost <= self.max_drop for lost in self.points.values())
+        if before == last:  # else one end would stay where it is, and the other creep towards it
+            return 0.5
         low, high = (max(self.points[p], 1e-3) for p in (kept, gone))
         aim = (1 + _NEAR) / 2 * self.max_drop
         if not (math.isfinite(high) and aim > 0):

@@ -109,3 +109,20 @@ def test_a_run_without_a_task_keeps_what_it_found(tmp_path, monkeypatch):
         calibration=(given,),
     )  # fmt: skip
     assert report.ratio > 1
+
+
+@pytest.mark.parametrize("factor", [2, 3.5])
+def test_a_loss_that_hardly_grows_is_still_closed_in_on(factor):
+    """One end would else creep, and all tries be spent at about one size."""
+    tried = []
+    limit = factor * entropy(smallest(8.0)[0])
+
+    def drop(network):
+        bits = entropy(network.model)
+        tried.append(bits)
+        return (1.2 if bits < limit else 0.05), 10**9
+
+    smallest(1.0, drop=drop)
+    kept = min(bits for bits in tried if bits >= limit)
+    gone = max(bits for bits in tried if bits < limit)
+    assert kept < 1.1 * gone
