@@ -83,7 +83,7 @@ def prune(
 
     Args:
         model: changed in place, on any device.
-        sparsity: as `--prune` takes it: 0.9, or conv=0.6,fc=0.92, or settings.
+        sparsity: as `--prune` takes it: 0.9, 2:4, or conv=0.6,fc=0.92, or settings.
         calibration: samples of what the model takes, an array or tensor for each input, on which
             what is left makes up for what is pruned, where no training follows; a few hundred,
             without labels.

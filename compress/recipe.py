@@ -170,7 +170,7 @@ def section_of(held: Any) -> dict[str, Any]:  # noqa: ANN401  (any settings)
 def read(path: Path) -> Recipe:
     """Read a recipe from YAML; raise `DataError` or `SettingsError` where it is none."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"recipe {path} cannot be read: {error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a 13th month
@@ -184,6 +184,16 @@ def to_yaml(recipe: Recipe) -> str:
     given = {key: value for key, value in to_mapping(recipe).items() if value is not None}
     text: str = yaml.safe_dump(given, sort_keys=False)
     return text
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 2:4 as it is written; by YAML 1.1 it is a number to the base of 60."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [("tag:yaml.org,2002:str", re.compile(r"[0-9]+:[0-9]+$")), *found]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _names(cls: type[Any]) -> list[str]:

@@ -30,3 +30,12 @@ def module(name: str) -> None:
     """Skip where a module of an extra is not installed."""
     if find_spec(name) is None:
         pytest.skip(f"{name} is not installed: pip install 'compress-toolkit[all]'")
+
+
+def cuda() -> None:
+    """Skip where torch sees no GPU."""
+    module("torch")
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device: run it on a machine that has one")

@@ -125,6 +125,16 @@ def test_pruning_goes_on_where_it_was() -> None:
     assert compress.prune(model, 0.5).sparsity == pytest.approx(0.9, abs=0.01)
 
 
+def test_two_of_four_hold_through_a_loop() -> None:
+    model = network()
+    passed = compress.prune(model, "2:4")
+    assert {layer.name: layer.pattern for layer in passed.layers} == {"4.weight": "2:4"}
+    assert "0.weight" in {one.name for one in passed.skipped}
+    train(model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9))
+    assert bool((model[4].weight.view(-1, 4).count_nonzero(1) == 2).all())
+    assert compress.prune(model, "1:4").sparsity == 0.75
+
+
 def test_what_options_take_is_taken() -> None:
     as_text, as_settings, as_field = network(), network(), network()
     passed = compress.prune(as_text, "conv=0.5,fc=0.9")

@@ -19,7 +19,7 @@ from compress.passes.settings import (
     TargetBytesSettings,
 )
 from compress.passes.table import PASSES
-from compress.passes.targets import Targets
+from compress.passes.targets import Pattern, Targets
 from compress.recipe import Recipe, from_mapping, read, to_mapping, to_yaml
 from compress.settings import documented
 from compress.training.settings import TrainSettings
@@ -27,7 +27,8 @@ from compress.training.settings import TrainSettings
 SETTINGS = (TrainSettings, OnnxSettings, *(row.settings for row in PASSES))
 
 keys = st.sampled_from(["*", "conv", "fc", "features.0", "layer1.*.conv2"])
-sparsities = st.dictionaries(keys, st.floats(0, 1, exclude_max=True), min_size=1)
+patterns = st.builds(Pattern, st.integers(1, 3), st.integers(4, 32))
+sparsities = st.dictionaries(keys, st.floats(0, 1, exclude_max=True) | patterns, min_size=1)
 bits = st.dictionaries(keys, st.integers(1, 16), min_size=1)
 trainings = st.builds(
     TrainSettings,
@@ -100,6 +101,7 @@ def test_yaml_gives_the_same_recipe_back(recipe: Recipe) -> None:
         ({"prune": 0.9}, {"prune": {"sparsity": "0.9"}}),
         ({"prune": "conv=0.6,fc=0.92"}, {"prune": {"sparsity": "conv=0.6,fc=0.92"}}),
         ({"prune": 0}, {"prune": {"sparsity": 0.0}}),
+        ({"prune": "2:4"}, {"prune": {"sparsity": "2:4"}}),
         ({"quantize": "5bit"}, {"quantize": {"bits": "5bit", "init": "linear"}}),
         ({"quantize": "auto"}, {"quantize": {"bits": "auto", "max_drop": 1.0}}),
         ({"quantize": 5}, {"quantize": {"bits": "5bit"}}),
@@ -125,9 +127,10 @@ def test_short_forms_mean_the_long_ones(short: dict[str, Any], long: dict[str, A
         ({"prune": -1}, "prune: sparsity must be in [0, 1), got -1.0"),
         ({"prune": float("nan")}, "prune: sparsity must be in [0, 1), got nan"),
         ({"prune": "conv=2"}, "prune: sparsity of conv must be in [0, 1), got 2.0"),
-        ({"prune": "half"}, "prune: sparsity must be a number in [0, 1), got 'half'"),
+        ({"prune": "half"}, "prune: sparsity must be a number in [0, 1) or N:M, such as 2:4, "),
         ({"prune": "0.5,0.6"}, "prune: targets must be given once for each layer or kind, got '*'"),
-        ({"prune": ""}, "prune: sparsity must be a number in [0, 1), got ''"),
+        ({"prune": ""}, "prune: sparsity must be a number in [0, 1) or N:M, such as 2:4, got ''"),
+        ({"prune": "fc=4:2"}, "prune: sparsity of fc must be N:M with 1 <= N < M <= 32, got '4:2'"),
         ({"prune": True}, "prune.sparsity must be settings by name, got True"),
         ({"prune": {}}, "prune.sparsity must be given"),
         ({"prune": {"sparsity": 0.5, "scop": "lamp"}}, "prune must be settings among sparsity, "),
@@ -196,6 +199,13 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("model: lenet-5  # Caffe's\nprune: 0.9\ndata: größe\n", encoding="utf-8")
     assert read(file) == from_mapping({"model": "lenet-5", "prune": 0.9, "data": "größe"})
+
+
+@pytest.mark.parametrize("section", ["2:4", "{sparsity: 2:4}", "\n  sparsity: 2:4\n", "'2:4'"])
+def test_a_pattern_is_no_number_to_the_base_of_60(tmp_path: Path, section: str) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"model: lenet-5\nprune: {section}\nseed: 3")
+    assert read(file) == from_mapping({"model": "lenet-5", "prune": "2:4", "seed": 3})
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from compress.errors import UnsupportedLayerError
 from compress.passes.network import Network, Skipped, Weight
-from compress.passes.targets import Targets
+from compress.passes.patterns import misfit
+from compress.passes.targets import Pattern, Sparsity, Targets
 
 BIAS = "a bias"  # what tells least of why a network has no weights
 
-T = TypeVar("T", float, int)
+T = TypeVar("T", bound=Sparsity)
 
 
 def all_of(network: Network) -> tuple[list[Weight], list[Skipped]]:
@@ -37,18 +38,24 @@ def addressed(
 
     Raises:
         SettingsError: when an entry matches no weight.
-        UnsupportedLayerError: when there are none.
+        UnsupportedLayerError: when there are none, or their patterns fit none.
     """
     weights, skipped = all_of(network)
     values = targets.resolve(weights)
+    skipped += [Skipped(w.name, "no target matches") for w in weights if w.name not in values]
     found: list[tuple[Weight, T, bool]] = []
+    unfit: list[Skipped] = []
     for weight in weights:
         if weight.name in values:
             value, is_plain = values[weight.name]
-            found.append((weight, value, is_plain))
-        else:
-            skipped.append(Skipped(weight.name, "no target matches"))
-    return found, skipped
+            reason = misfit(weight, value) if isinstance(value, Pattern) else None
+            if reason is None:
+                found.append((weight, value, is_plain))
+            else:
+                unfit.append(Skipped(weight.name, reason))
+    if not found:
+        raise UnsupportedLayerError(f"the model has no weight for {targets}; {_why(unfit)}")
+    return found, [*skipped, *unfit]
 
 
 def _why(skipped: Sequence[Skipped]) -> str:

@@ -48,6 +48,7 @@ class Layer:
     nonzero: int
     distinct: int | None = None  #: distinct nonzero values, where they are shared
     bits: int | None = None  #: of a code
+    pattern: str | None = None  #: N:M of its zeros, where it was given one
     note: str | None = None  #: what a reader of the report should know of it
 
 
@@ -77,11 +78,16 @@ class Passed:
         return 1 - self.nonzero / self.weights if self.weights else 0.0
 
 
-def layer_of(weight: Weight) -> Layer:
-    """Return a weight as it is, its values not shared."""
+def layer_of(weight: Weight, pattern: str | None = None) -> Layer:
+    """Return a weight as it is, its values not shared.
+
+    Args:
+        weight: of the network.
+        pattern: that its zeros are promised to have.
+    """
     values = weight.values()
     nonzero = int(np.count_nonzero(values))
-    return Layer(weight.name, weight.kind, weight.shape, len(values), nonzero)
+    return Layer(weight.name, weight.kind, weight.shape, len(values), nonzero, pattern=pattern)
 
 
 Run = Callable[[Network, Any, Context], Passed]  # the form of every pass

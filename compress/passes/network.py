@@ -41,6 +41,10 @@ class Weight(Addressed, Protocol):
     def shape(self) -> tuple[int, ...]:
         """Its shape; `(out, in, ...)` as its layer has it."""
 
+    @property
+    def contracted(self) -> int | None:
+        """The axis along which linear layers and convolutions add it up; None for other layers."""
+
     def values(self) -> Values:
         """Return the numbers in order, shape `(n,)`; they may be the weight's own memory."""
 

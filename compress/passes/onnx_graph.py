@@ -102,6 +102,15 @@ class Found:
         stored = tuple(self.tensor.proto.dims)
         return stored[::-1] if self.is_transposed else stored
 
+    @property
+    def contracted(self) -> int | None:
+        """The axis of that shape along which all that read it add up; None where that is open."""
+        uses, axes = self.tensor.uses, tuple(range(len(self.shape)))
+        if all((use.node.op_type, use.slot, use.axes) == ("Conv", 1, axes) for use in uses):
+            return 1
+        stored = {contracted(use) for use in uses}
+        return 1 if len(stored) == 1 and None not in stored else None
+
 
 def tensors_of(model: EditableModel) -> list[Tensor]:
     """Return all tensors of a model's graphs, with what reads them."""

@@ -46,6 +46,11 @@ class OnnxWeight:
         """Its shape; `(out, in, ...)` as its layer has it."""
         return self.found.shape
 
+    @property
+    def contracted(self) -> int | None:
+        """The axis along which linear layers and convolutions add it up; None for other layers."""
+        return self.found.contracted
+
     def values(self) -> Values:
         """Return the numbers in order, shape `(n,)`."""
         items = self.model.items(self.found.tensor.place)

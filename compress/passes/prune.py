@@ -1,10 +1,12 @@
 """Magnitude pruning: the smallest weights become zero and stay zero.
 
+They are the smallest of a layer, of all layers, or, for N:M, of each M inputs (`patterns`).
 Without training, but with samples, what is left of a layer makes up for what is pruned, and biases
 move so that channels keep their means; each is kept where it helps on samples held apart.
 
 Sources: Han et al. 2015, arXiv:1506.02626 (magnitude); Lee et al. 2021, arXiv:2010.07611 (LAMP);
-Zhu & Gupta 2017, arXiv:1710.01878, eq. 1 (the gradual schedule).
+Zhu & Gupta 2017, arXiv:1710.01878, eq. 1 (the gradual schedule); Mishra et al. 2021,
+arXiv:2104.08378, sec. 4 (N:M, then training).
 """
 
 from __future__ import annotations
@@ -27,8 +29,10 @@ from compress.passes.chosen import addressed
 from compress.passes.context import Context, Passed, layer_of
 from compress.passes.inputs import input_factors, reconstructed
 from compress.passes.network import Network, Values, Weight, named_errors
+from compress.passes.patterns import prune_in_groups
 from compress.passes.settings import PruneSettings, Scope
 from compress.passes.steps import steps_on
+from compress.passes.targets import Pattern
 
 Target = tuple[Weight, float, bool]  # with its sparsity, and whether that is the plain one
 
@@ -36,7 +40,8 @@ Target = tuple[Weight, float, bool]  # with its sparsity, and whether that is th
 def prune(network: Network, settings: PruneSettings, context: Context) -> Passed:
     """Prune a network in place; what earlier masks took stays pruned.
 
-    Without training the pruning is one-shot, whatever the schedule.
+    Without training the pruning is one-shot, whatever the schedule. N:M is always reached at once,
+    where a gradual schedule begins: all training behind that is under the last mask.
 
     Raises:
         SettingsError: when a target matches no layer, or its weights are shared already.
@@ -44,13 +49,19 @@ def prune(network: Network, settings: PruneSettings, context: Context) -> Passed
         UnsupportedLayerError: when there are no weights.
     """
     targets, skipped = addressed(network, settings.sparsity)
-    for weight, _, _ in targets:
+    weights = [weight for weight, _, _ in targets]
+    for weight in weights:
         if weight.is_shared:
             raise SettingsError(f"{weight.name} must be pruned before its weights are shared")
 
+    grouped = [(w, value) for w, value, _ in targets if isinstance(value, Pattern)]
+    others = [(w, value, plain) for w, value, plain in targets if not isinstance(value, Pattern)]
+
     def prune_to(progress: float) -> None:
         reached = 1 - (1 - progress) ** 3
-        _prune_once([(w, value * reached, plain) for w, value, plain in targets], settings.scope)
+        _prune_once([(w, value * reached, plain) for w, value, plain in others], settings.scope)
+        for weight, pattern in grouped:
+            prune_in_groups(weight, pattern)
 
     def on_step(step: int, total: int) -> None:
         if (progress := _progress(settings, step, total)) is not None:
@@ -58,7 +69,6 @@ def prune(network: Network, settings: PruneSettings, context: Context) -> Passed
 
     notes: Sequence[str] = ()
     if context.fit is None:
-        weights = [weight for weight, _, _ in targets]
         notes = _made_up_for(network, weights, context, settings.samples, lambda: prune_to(1.0))
     elif settings.schedule == "gradual":
         context.fit(on_step)
@@ -66,7 +76,10 @@ def prune(network: Network, settings: PruneSettings, context: Context) -> Passed
     else:
         prune_to(1.0)
         context.fit(None)
-    layers = tuple(layer_of(weight) for weight, _, _ in targets)
+    layers = tuple(
+        layer_of(weight, str(value) if isinstance(value, Pattern) else None)
+        for weight, value, _ in targets
+    )
     return Passed(layers=layers, skipped=tuple(skipped), notes=tuple(notes))
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from compress import settings
 from compress.errors import require
-from compress.passes.targets import Targets, require_bits, require_sparsities
+from compress.passes.targets import Sparsity, Targets, require_bits, require_sparsities
 from compress.training.settings import TrainSettings
 
 Scope = Literal["lamp", "global", "uniform"]
@@ -84,11 +84,15 @@ class DistillSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneSettings:
-    """Part of the weights to set to zero: 0.9, or by kind conv=0.6,fc=0.92."""
+    """Part of the weights to set to zero: 0.9, by kind conv=0.6,fc=0.92, or all but N of M: 2:4."""
 
     sparsity: Annotated[
-        Targets[float],
-        Meta(description="zeros / weights, in [0, 1): one number, or by layer or kind"),
+        Targets[Sparsity],
+        Meta(
+            description="zeros / weights, in [0, 1), or N:M, of which each M inputs of a linear "
+            "layer or convolution keep N: one value, or by layer or kind; zeros of 2:4 are faster "
+            "only on NVIDIA GPUs with sparse tensor cores, where the engine takes sparse kernels"
+        ),
     ]
     scope: Annotated[
         Scope,

@@ -66,7 +66,7 @@ PASSES = (
         run="compress.passes.prune:prune",
         short="sparsity",
         parse=targets.sparsity_targets,
-        metavar="S|KIND=S,…",
+        metavar="S|N:M|KIND=S,…",
         trains=True,
         trains_or_looks=True,
     ),

@@ -15,10 +15,10 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 from compress.errors import SettingsError, require
 
 Kind = Literal["conv", "fc", "embedding", "rnn"]
-T = TypeVar("T", float, int)
 
 PLAIN = "*"  # the key of the value for all weights that no other entry names
 MAX_BITS = 16
+MAX_GROUP = 32  # weights, the M of N:M
 _LONGEST = 40  # characters of a size
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -38,6 +38,28 @@ class Addressed(Protocol):
     @property
     def names(self) -> frozenset[str]:
         """All names that address it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """N:M: of each `m` weights in a row, along what a layer adds up, at most `n` are nonzero."""
+
+    n: int
+    m: int
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern | None:
+        """Return what `2:4` says; None for a text of another form."""
+        match = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", text)
+        return None if match is None else cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        """Return the text that parses to this."""
+        return f"{self.n}:{self.m}"
+
+
+Sparsity = float | Pattern
+T = TypeVar("T", bound=Sparsity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +110,11 @@ class Targets(Generic[T]):
         return resolved
 
 
-def sparsity_targets(text: str) -> Targets[float]:
-    """Parse sparsities like `0.9`, `conv=0.6,fc=0.92` or `features.0=0.2,fc=0.9,*=0.9`.
+def sparsity_targets(text: str) -> Targets[Sparsity]:
+    """Parse sparsities like `0.9`, `2:4`, `conv=0.6,fc=2:4` or `features.0=0.2,fc=0.9,*=0.9`.
 
-    >>> sparsity_targets("conv=0.6,fc=0.92").entries
-    (('conv', 0.6), ('fc', 0.92))
+    >>> sparsity_targets("conv=0.6,fc=2:4").entries
+    (('conv', 0.6), ('fc', Pattern(n=2, m=4)))
     """
     targets = Targets(tuple(_entries(text, "sparsity", _sparsity)))
     require_sparsities(targets)
@@ -141,10 +163,15 @@ def n_bytes(text: str) -> int:
     return round(float(number) * scale)
 
 
-def require_sparsities(targets: Targets[float]) -> None:
+def require_sparsities(targets: Targets[Sparsity]) -> None:
     """Raise `SettingsError` unless all values are sparsities."""
     for key, value in targets.entries:
-        require(0 <= value < 1, _of("sparsity", key), "in [0, 1)", value)
+        name = _of("sparsity", key)
+        if isinstance(value, Pattern):
+            fits = 1 <= value.n < value.m <= MAX_GROUP
+            require(fits, name, f"N:M with 1 <= N < M <= {MAX_GROUP}", str(value))
+        else:
+            require(0 <= value < 1, name, "in [0, 1)", value)
 
 
 def require_bits(targets: Targets[int]) -> None:
@@ -182,11 +209,15 @@ def _entries(text: str, what: str, read: Callable[[str, str], T]) -> Iterator[tu
         yield key or PLAIN, read(value, _of(what, key or PLAIN))
 
 
-def _sparsity(text: str, name: str) -> float:
+def _sparsity(text: str, name: str) -> Sparsity:
+    if (pattern := Pattern.parse(text)) is not None:
+        return pattern
     try:
         return float(text)
     except ValueError:
-        raise SettingsError(f"{name} must be a number in [0, 1), got {text!r}") from None
+        raise SettingsError(
+            f"{name} must be a number in [0, 1) or N:M, such as 2:4, got {text!r}"
+        ) from None
 
 
 def _bits(text: str, name: str) -> int:
@@ -198,8 +229,8 @@ def _bits(text: str, name: str) -> int:
     return int(match[1])
 
 
-def _text(value: float) -> str:
-    return f"{value}bit" if isinstance(value, int) else repr(value)
+def _text(value: Sparsity) -> str:
+    return f"{value}bit" if isinstance(value, int) else str(value)
 
 
 def _of(what: str, key: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
@@ -18,19 +19,20 @@ from compress.passes.chosen import BIAS
 from compress.passes.network import Codes, Skipped, Values
 from compress.passes.targets import Kind
 
-_MODULES: tuple[tuple[Kind, tuple[type[nn.Module], ...]], ...] = (
-    ("conv", (_ConvNd,)),  # transposed ones too
-    ("fc", (nn.Linear, nn.Bilinear, nn.MultiheadAttention)),
-    ("embedding", (nn.Embedding, nn.EmbeddingBag)),
-    ("rnn", (nn.RNNBase, nn.RNNCellBase)),
+# Layers, their kind, and the one axis along which they add their weights up, where there is one.
+_MODULES: tuple[tuple[tuple[type[nn.Module], ...], Kind, int | None], ...] = (
+    ((_ConvTransposeNd,), "conv", None),
+    ((_ConvNd,), "conv", 1),
+    ((nn.Linear, nn.MultiheadAttention), "fc", 1),
+    ((nn.Bilinear,), "fc", None),
+    ((nn.Embedding, nn.EmbeddingBag), "embedding", None),
+    ((nn.RNNBase, nn.RNNCellBase), "rnn", None),
 )
-# Linear layers of libraries that are not imported for it.
-_FOREIGN_FC = frozenset(
-    {
-        "transformers.pytorch_utils.Conv1D",  # GPT-2's: a Linear, transposed
-        "transformers.models.xlnet.modeling_xlnet.XLNetRelativeAttention",  # with a head's axis
-    }
-)
+# Linear layers of libraries that are not imported for it, and that axis.
+_FOREIGN_FC: Mapping[str, int | None] = {
+    "transformers.pytorch_utils.Conv1D": 0,  # GPT-2's: a Linear, transposed
+    "transformers.models.xlnet.modeling_xlnet.XLNetRelativeAttention": None,  # with a head's axis
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,7 @@ class TorchWeight:
     kind: Kind
     parameter: nn.Parameter
     names: frozenset[str]  #: all that address it: parameter and modules, aliases of a tied one too
+    contracted: int | None  #: the axis along which all its layers add it up, where that is one
     constraints: Constraints = field(repr=False)  #: of the model
 
     @property
@@ -104,13 +107,15 @@ def weights_of(model: nn.Module) -> tuple[list[TorchWeight], list[Skipped]]:
     """
     names: dict[nn.Parameter, list[str]] = {}
     kinds: dict[nn.Parameter, Kind] = {}
+    axes: dict[nn.Parameter, set[int | None]] = {}
     holders: dict[nn.Parameter, nn.Module] = {}
     for module_name, module in model.named_modules():
-        kind = _kind_of(module)
+        kind, axis = _kind_of(module)
         for own_name, parameter in module.named_parameters(recurse=False):
             full = f"{module_name}.{own_name}" if module_name else own_name
             names.setdefault(parameter, []).append(full)
             holders.setdefault(parameter, module)
+            axes.setdefault(parameter, set()).add(axis)
             if kind is not None:
                 kinds.setdefault(parameter, kind)
     weights, skipped = [], []
@@ -123,8 +128,9 @@ def weights_of(model: nn.Module) -> tuple[list[TorchWeight], list[Skipped]]:
             continue
         modules = [full.rpartition(".")[0] for full in names[parameter]]
         address = frozenset([*names[parameter], *filter(None, modules)])
+        axis = axes[parameter].pop() if len(axes[parameter]) == 1 else None
         weights.append(
-            TorchWeight(name, modules[0], kinds[parameter], parameter, address, constraints)
+            TorchWeight(name, modules[0], kinds[parameter], parameter, address, axis, constraints)
         )
     return weights, skipped
 
@@ -144,10 +150,14 @@ def _require_numbers(name: str, parameter: nn.Parameter) -> None:
         )
 
 
-def _kind_of(module: nn.Module) -> Kind | None:
-    if any(f"{base.__module__}.{base.__name__}" in _FOREIGN_FC for base in type(module).__mro__):
-        return "fc"
-    return next((kind for kind, types in _MODULES if isinstance(module, types)), None)
+def _kind_of(module: nn.Module) -> tuple[Kind | None, int | None]:
+    """Return the kind of a layer, None for other modules, and the axis that it adds up."""
+    for base in type(module).__mro__:
+        if (name := f"{base.__module__}.{base.__name__}") in _FOREIGN_FC:
+            return "fc", _FOREIGN_FC[name]
+    found = (row for row in _MODULES if isinstance(module, row[0]))
+    _, kind, axis = next(found, (None, None, None))
+    return kind, axis
 
 
 def _not_a_weight(

@@ -80,7 +80,16 @@ def file_bytes(network: Any) -> int:
 #: VALUE of each pass's option, and other settings that the laws hold for, too.
 EXAMPLES: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "distill": ("dense", [{}]),
-    "prune": (str(SPARSITY), [{}, {"scope": "global"}, {"scope": "uniform"}]),
+    "prune": (
+        str(SPARSITY),
+        [
+            {},
+            {"scope": "global"},
+            {"scope": "uniform"},
+            # of the linear layer; it fits no recurrent one
+            {"sparsity": sparsity_targets("0.6,[fr]*=2:4")},
+        ],
+    ),
     "quantize": (f"{BITS}bit", [{}, {"init": "density"}, {"init": "random"}]),
     "target_bytes": ("4k", [{"max_bits": BITS}]),
 }
@@ -89,7 +98,7 @@ EXAMPLES: dict[str, tuple[str, list[dict[str, Any]]]] = {
 def applies(name: str, value: str, **others: Any) -> Callable[[nn.Module], Passed]:
     """Return what carries out a pass of the table."""
     (row,) = [row for row in table.PASSES if row.name == name]
-    settings = row.settings(**{row.short: row.parse(value)}, **others)
+    settings = row.settings(**{row.short: row.parse(value), **others})
 
     def apply(model: nn.Module) -> Passed:
         return row.function()(TorchNetwork(model), settings, Context(seed=1, file_bytes=file_bytes))

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from compress.errors import SettingsError
-from compress.passes.targets import Targets, bits_targets, sparsity_targets
+from compress.passes.targets import Pattern, Targets, bits_targets, sparsity_targets
 from compress.passes.weights import weights_of
 
 
@@ -21,7 +21,7 @@ def model() -> nn.Sequential:
     return layers
 
 
-def resolved(text: str) -> dict[str, float]:
+def resolved(text: str) -> dict[str, float | Pattern]:
     targets = sparsity_targets(text).resolve(weights_of(model())[0])
     return {name.removesuffix(".weight"): value for name, (value, _) in targets.items()}
 
@@ -35,6 +35,8 @@ def resolved(text: str) -> dict[str, float]:
         ("0.5,fc=0.9", [0.5, 0.5, 0.9, 0.9]),
         ("fc=0.9,classifier.1.weight=0.1,*=0", [0, 0, 0.9, 0.1]),
         ("features.*=0.3,conv=0.6,0.5", [0.3, 0.3, 0.5, 0.5]),
+        ("2:4,fc=0.9", [Pattern(2, 4), Pattern(2, 4), 0.9, 0.9]),
+        ("0.5,classifier.0=4:8", [0.5, 0.5, Pattern(4, 8), 0.5]),
         ("*.0=0.1,features.*=0.3,features.[02]=0.2,*=0.5", [0.2, 0.2, 0.1, 0.5]),
         ("features.?=0.1,features.*=0.3,*=0.5", [0.3, 0.3, 0.5, 0.5]),
     ],
@@ -48,7 +50,9 @@ def test_what_no_target_addresses_has_no_value():
     assert resolved("conv=0.6") == {"features.0": 0.6, "features.2": 0.6}
 
 
-@pytest.mark.parametrize("text", ["0.9", "conv=0.6,fc=0.92", "features.0=0.2,fc=0.9,0.5"])
+@pytest.mark.parametrize(
+    "text", ["0.9", "conv=0.6,fc=0.92", "features.0=0.2,fc=0.9,0.5", "2:4", "conv=0.5,fc=16:32"]
+)
 def test_text_round_trip(text):
     assert str(sparsity_targets(text)) == text
     assert sparsity_targets(str(sparsity_targets(text))) == sparsity_targets(text)
@@ -66,8 +70,12 @@ def test_bits_round_trip():
         ("-1", r"^sparsity must be in \[0, 1\), got -1.0$"),
         ("nan", r"^sparsity must be in \[0, 1\), got nan$"),
         ("fc=1", r"^sparsity of fc must be in \[0, 1\), got 1.0$"),
-        ("fc=x", r"^sparsity of fc must be a number in \[0, 1\), got 'x'$"),
-        ("", r"^sparsity must be a number in \[0, 1\), got ''$"),
+        ("fc=x", r"^sparsity of fc must be a number in \[0, 1\) or N:M, such as 2:4, got 'x'$"),
+        ("", r"^sparsity must be a number in \[0, 1\) or N:M, such as 2:4, got ''$"),
+        ("4:4", "^sparsity must be N:M with 1 <= N < M <= 32, got '4:4'$"),
+        ("fc=0:4", "^sparsity of fc must be N:M with 1 <= N < M <= 32, got '0:4'$"),
+        ("16:33", "^sparsity must be N:M with 1 <= N < M <= 32, got '16:33'$"),
+        ("2:-4", "^sparsity must be a number in .* got '2:-4'$"),
         ("=0.5", "sparsity must be VALUE or LAYER=VALUE"),
         ("fc=0.5,fc=0.6", "given once for each layer or kind, got 'fc'"),
         ("0.5,*=0.6", "given once"),
@@ -110,7 +118,7 @@ def test_a_target_without_a_layer(text, message):
 
 def test_no_targets():
     with pytest.raises(SettingsError, match="targets must be at least one value"):
-        Targets[float](())
+        Targets[int](())
 
 
 def test_parsing_loads_no_torch():
