@@ -44,6 +44,7 @@ class Course:
     notify: Notify
     cache: Cache
     inputs: list[NDArray[Any]] = field(default_factory=list)  #: examples
+    facts: dict[str, Facts] = field(default_factory=dict)  #: of the stages so far, by name
     key: str = ""  #: of the network as the stages so far leave it
     taught: str = ""  #: key of what teaches all trainings, and how
     dense: Figures | None = None  #: the metric's figures of the dense network, on validation

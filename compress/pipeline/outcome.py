@@ -141,6 +141,7 @@ def _layers(file: Archive, facts: Mapping[str, Facts]) -> tuple[Layer, ...]:
             nonzero=tensor.nonzero,
             distinct=tensor.distinct,
             bytes=tensor.n_bytes,
+            pattern=facts["export"]["patterns"].get(tensor.name),
             skipped=reasons.get(tensor.name),
             note=notes.get(tensor.name),
         )

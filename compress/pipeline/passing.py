@@ -105,6 +105,7 @@ def _facts(passed: Passed) -> dict[str, Any]:
     return {
         "skipped": {one.name: one.reason for one in passed.skipped},
         "layer_notes": {one.name: one.note for one in passed.layers if one.note is not None},
+        "patterns": {one.name: one.pattern for one in passed.layers if one.pattern is not None},
         "notes": list(passed.notes),
         "figures": dict(passed.figures),
         "plan": passed.plan,

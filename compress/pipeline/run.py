@@ -16,7 +16,7 @@ from compress import kept
 from compress.artifact import archive
 from compress.pipeline import opening, outcome, used
 from compress.pipeline.cache import Cache
-from compress.pipeline.course import Course, Facts
+from compress.pipeline.course import Course
 from compress.pipeline.dense import dense
 from compress.pipeline.folder import Begun, Folder
 from compress.pipeline.notify import Notify, Silent
@@ -90,12 +90,12 @@ def run(
 
 def _carried_out(course: Course) -> Report:
     """Carry out all stages and write the report."""
-    facts: dict[str, Facts] = {"dense": dense(course)}
-    facts |= teach(course)
+    course.facts["dense"] = dense(course)
+    course.facts |= teach(course)
     for row in course.recipe.rows:
-        facts[row.name] = carry_out(course, row)
+        course.facts[row.name] = carry_out(course, row)
     course.working.close()  # what was only for the passes
-    facts |= ship(course)
+    course.facts |= ship(course)
     with course.notify.stage("report"):
         report = outcome.report(
             course.recipe,
@@ -103,7 +103,7 @@ def _carried_out(course: Course) -> Report:
             course.data,
             course.opened.device,
             archive.read(course.folder.packed),
-            facts,
+            course.facts,
             course.folder.digests(),
             _used(course),
         )

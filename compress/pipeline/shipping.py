@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -10,10 +11,15 @@ import numpy as np
 from compress import kept
 from compress.measure.parity import difference
 from compress.measure.sessions import evaluate_session
+from compress.passes.onnx_network import OnnxNetwork
+from compress.passes.patterns import has_pattern
+from compress.passes.targets import Pattern
 from compress.pipeline import outcome
 from compress.pipeline.cache import key_of
 from compress.pipeline.course import VERSION, Course, Facts, Record
 from compress.runtime import load
+
+_LOG = logging.getLogger(__name__)
 
 
 def ship(course: Course) -> dict[str, Facts]:
@@ -49,6 +55,38 @@ def _export(course: Course, record: Record) -> None:
     working.export(folder.plain, course.inputs)
     for path in folder.exported:
         work.made(path)
+    record["patterns"] = _patterns(course)
+
+
+def _patterns(course: Course) -> dict[str, str]:
+    """Return the N:M that passes gave to weights, where the exported graph has it; tell the rest.
+
+    Groups lie along what the graph's own nodes add up, however it stores the weight.
+    """
+    given: dict[str, str] = {}
+    for stage in course.facts.values():
+        given |= stage.get("patterns", {})
+    if not given:
+        return {}
+    exported = {weight.name: weight for weight in OnnxNetwork(course.folder.plain).weights()[0]}
+    found: dict[str, str] = {}
+    n_missing = 0
+    for weight in course.weights():
+        if weight.name in given:
+            pattern = Pattern.parse(given[weight.name])
+            assert pattern is not None
+            stored = [exported[name] for name in weight.names if name in exported]
+            if stored and all(has_pattern(one, pattern) for one in stored):
+                found |= {one.name: str(pattern) for one in stored}
+            else:
+                n_missing += 1
+    if n_missing:
+        _LOG.warning(
+            "the exported graph is not seen to have N:M in %d of %d layers: "
+            "the report names those that have it",
+            n_missing, len(given),
+        )  # fmt: skip
+    return found
 
 
 def _pack(course: Course, record: Record) -> None:

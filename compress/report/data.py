@@ -133,6 +133,7 @@ class Layer:
     nonzero: Count  #: how many are not zero
     distinct: Count  #: different values among the nonzero ones
     bytes: Count  #: in the file, its codebook and tables included
+    pattern: str | None = None  #: N:M, found in the exported graph where a pass gave it
     skipped: str | None = None  #: why the passes left it alone; None where they did not
     note: str | None = None  #: what the passes could not do for it, though for others
 

@@ -135,6 +135,12 @@ def test_what_a_stage_left_out_is_told(lenet):
     assert '<p class="note">dense: so it is.</p>' in page
 
 
+def test_a_pattern_stands_beside_its_layer(lenet):
+    sparse = replace(lenet.layers[0], pattern="2:4")
+    text = render(replace(lenet, layers=(sparse, *lenet.layers[1:])))
+    assert text.count('<span class="sub">fc, 2:4</span>') == 1
+
+
 def test_a_run_without_data_says_why(resnet50):
     text = render(resnet50)
     assert (
