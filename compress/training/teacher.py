@@ -81,5 +81,8 @@ def _softened(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 def _relative(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return the squared error as a part of what the teacher gives."""
-    return F.mse_loss(student, teacher) / teacher.square().mean().clamp(min=_LEAST)
+    """Return the squared error as a part of what the teacher gives, sample by sample."""
+    error, size = (
+        held.square().reshape(len(held), -1).mean(1) for held in (student - teacher, teacher)
+    )
+    return (error / size.clamp(min=_LEAST)).mean()

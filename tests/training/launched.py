@@ -20,13 +20,14 @@ from compress.tasks import Takes
 from compress.training.checkpoint import snapshot
 from compress.training.fit import fit
 from compress.training.settings import TrainSettings
+from compress.training.teacher import Teacher
 
 
 def main(out: Path) -> None:
     entry = get("lenet-300-100")
     task = get_task("digits", Path()).suited(Takes(name=entry.name, inputs=entry.inputs))
     torch.manual_seed(0)
-    model = entry.build()
+    model, teacher = entry.build(), Teacher(entry.build(), 0.5, 4.0, "random")
     weights = {name: p.detach() for name, p in model.named_parameters()}
     held = constraints_of(model)
     held.by_name["ip1.weight"] = Mask(weights["ip1.weight"].abs() > 0.02)
@@ -43,6 +44,7 @@ def main(out: Path) -> None:
         validation=validation,
         seed=3,
         checkpoint=out.with_suffix(".fit"),
+        teacher=teacher,
     )
     figures = torch.tensor([*report.losses, *report.validation], dtype=torch.float64)
     rank = os.environ.get("RANK", "0")

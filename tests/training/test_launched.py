@@ -23,7 +23,10 @@ def _start(*command: str) -> None:
 
 @pytest.mark.parametrize("torchrun", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_two_processes_train_like_one(tmp_path: Path, torchrun: bool) -> None:
-    """At the same global batch, with a masked layer and a shared one; 63 divides by 2 unevenly."""
+    """At the same global batch, with a teacher, a masked layer and a shared one.
+
+    63 divides by 2 unevenly.
+    """
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     if torchrun:
         _start(SCRIPT, one)

@@ -53,6 +53,15 @@ def test_other_outputs_are_compared_by_their_size() -> None:
     assert math.isfinite(small)
 
 
+def test_samples_count_alone_however_a_batch_is_divided() -> None:
+    student, own = linear(), taught(1.0, 1.0, linear(seed=1))
+    for scores in (True, False):
+        whole, *parts = (
+            own.loss(OWN, x, student(x), scores=scores).item() * len(x) for x in (X, X[:2], X[2:])
+        )
+        assert sum(parts) == pytest.approx(whole, rel=1e-5)
+
+
 def scaled(net: nn.Linear, by: float) -> nn.Linear:
     made = linear()
     made.load_state_dict({name: by * held for name, held in net.state_dict().items()})
