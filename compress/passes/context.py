@@ -27,6 +27,9 @@ class Context:
     fit: Callable[[OnStep | None], object] | None = None
     #: so many samples without labels, the first of a random order; fewer where there are fewer
     samples: Callable[[int], Samples] | None = None
+    #: of what the network takes, as its file is checked on, and how many samples that is
+    examples: Samples | None = None
+    n_examples: int = 1
     are_real: bool = True  #: samples are of the data, and not made up for want of any
     #: size of the file that the network would make as it is
     file_bytes: Callable[[Network], int] | None = None

@@ -83,6 +83,33 @@ class DistillSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StructuredSettings:
+    """Share of the MACs to take out with whole channels: 0.5 leaves half of them."""
+
+    macs_removed: Annotated[
+        float, Meta(gt=0, lt=1, description="MACs that go / MACs of the dense network, at least")
+    ]
+    importance: Annotated[
+        Literal["magnitude", "bn"],
+        Meta(
+            description="what a channel counts: the squares of all weights that go with it, or "
+            "the scales of its BatchNorms"
+        ),
+    ] = "magnitude"
+    scope: Annotated[
+        Literal["global", "uniform"],
+        Meta(description="channels that count least over all layers, or as many of each"),
+    ] = "global"
+    round_to: Annotated[
+        int, Meta(ge=1, description="what the channels that a layer keeps are a multiple of")
+    ] = 8
+    train: Annotated[TrainSettings | None, Meta(description=_TRAIN)] = None
+
+    def __post_init__(self) -> None:
+        settings.check(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PruneSettings:
     """Part of the weights to set to zero: 0.9, by kind conv=0.6,fc=0.92, or all but N of M: 2:4."""
 

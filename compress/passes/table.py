@@ -61,6 +61,16 @@ PASSES = (
         rebuild="compress.passes.distill:rebuild",
     ),
     Pass(
+        name="structured",
+        settings=settings.StructuredSettings,
+        run="compress.passes.structured:structured",
+        short="macs_removed",
+        parse=targets.macs_removed,
+        metavar="S",
+        trains=True,
+        rebuild="compress.passes.structured:rebuild",
+    ),
+    Pass(
         name="prune",
         settings=settings.PruneSettings,
         run="compress.passes.prune:prune",

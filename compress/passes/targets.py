@@ -121,6 +121,18 @@ def sparsity_targets(text: str) -> Targets[Sparsity]:
     return targets
 
 
+def macs_removed(text: str) -> float:
+    """Parse a share of the MACs.
+
+    >>> macs_removed("0.5")
+    0.5
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"macs_removed must be a number in (0, 1), got {text!r}") from None
+
+
 def bits_targets(text: str) -> Targets[int]:
     """Parse bits like `5`, `5bit`, `conv=8bit,fc=5bit` or `features.0=8,*=5`.
 

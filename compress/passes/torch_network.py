@@ -85,16 +85,19 @@ class TorchNetwork:
         found = fisher_diagonal(self.model, self._own(weights), given, seed=seed)
         return {name: _numpy(held.float()).reshape(-1) for name, held in found.items()}
 
+    def inputs(self, samples: Samples) -> tuple[Tensor, ...]:
+        """Return samples as the module takes them."""
+        dtypes = (held.dtype for held in self.model.parameters() if held.is_floating_point())
+        dtype = next(dtypes, torch.float32)
+        tensors = (on_device(torch.from_numpy(given), self.device) for given in samples)
+        return tuple(held.to(dtype) if held.is_floating_point() else held for held in tensors)
+
     def _own(self, weights: Sequence[Weight]) -> list[TorchWeight]:
         wanted = {weight.name for weight in weights}
         return [weight for weight in weights_of(self.model)[0] if weight.name in wanted]
 
     def _batches(self, samples: Samples, size: int) -> Iterator[tuple[Tensor, ...]]:
-        dtypes = (held.dtype for held in self.model.parameters() if held.is_floating_point())
-        dtype = next(dtypes, torch.float32)
-        for batch in batches(samples, size):
-            tensors = (on_device(torch.from_numpy(given), self.device) for given in batch)
-            yield tuple(held.to(dtype) if held.is_floating_point() else held for held in tensors)
+        yield from map(self.inputs, batches(samples, size))
 
 
 def _numpy(held: Tensor) -> Array:

@@ -160,6 +160,7 @@ def _histograms(facts: Mapping[str, Facts]) -> tuple[LayerHistograms, ...]:
             centroids=tuple(centroids.get(name, ())),
         )
         for name in before
+        if name in after  # the largest ones are others where layers became smaller
     )
 
 

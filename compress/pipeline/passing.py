@@ -81,6 +81,8 @@ def _context(course: Course, row: Pass, training: TrainSettings | None) -> Conte
         seed=course.recipe.seed,
         fit=fit,
         samples=sampler.first if sampler is not None else None,
+        examples=tuple(course.inputs),
+        n_examples=1 if course.subject.is_alone else len(course.inputs[0]),
         are_real=sampler is not None and sampler.are_real,
         file_bytes=lambda _: course.working.file_bytes(course.inputs),
         drop=(lambda _: course.lost()) if course.dense is not None else None,
