@@ -16,6 +16,7 @@ from compress.passes.settings import (
     DistillSettings,
     PruneSettings,
     QuantizeSettings,
+    StructuredSettings,
     TargetBytesSettings,
 )
 from compress.passes.table import PASSES
@@ -63,7 +64,21 @@ distills = st.builds(
     layers=st.none() | st.integers(1, 12),
     train=st.none() | trainings,
 )
-sections = {"distill": distills, "prune": prunes, "quantize": quantizes, "target_bytes": sizes}
+structureds = st.builds(
+    StructuredSettings,
+    macs_removed=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    importance=st.sampled_from(["magnitude", "bn"]),
+    scope=st.sampled_from(["global", "uniform"]),
+    round_to=st.integers(1, 64),
+    train=st.none() | trainings,
+)
+sections = {
+    "distill": distills,
+    "structured": structureds,
+    "prune": prunes,
+    "quantize": quantizes,
+    "target_bytes": sizes,
+}
 recipes = st.builds(
     Recipe,
     model=st.sampled_from(["lenet-5", "timm:resnet50", "hf:org/net", "net.py:build", "a b.onnx"]),
@@ -74,7 +89,13 @@ recipes = st.builds(
     data=st.none() | st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs"))),
     calibration=st.none() | st.just("folder"),
     passes=st.fixed_dictionaries(
-        {}, optional={"distill": distills, "prune": prunes, "quantize": quantizes}
+        {},
+        optional={
+            "distill": distills,
+            "structured": structureds,
+            "prune": prunes,
+            "quantize": quantizes,
+        },  # fmt: skip
     )
     | st.fixed_dictionaries({"target_bytes": sizes}, optional={"prune": prunes}),
     dense=st.none() | trainings,
@@ -102,6 +123,7 @@ def test_yaml_gives_the_same_recipe_back(recipe: Recipe) -> None:
         ({"prune": "conv=0.6,fc=0.92"}, {"prune": {"sparsity": "conv=0.6,fc=0.92"}}),
         ({"prune": 0}, {"prune": {"sparsity": 0.0}}),
         ({"prune": "2:4"}, {"prune": {"sparsity": "2:4"}}),
+        ({"structured": 0.5}, {"structured": {"macs_removed": 0.5, "round_to": 8}}),
         ({"quantize": "5bit"}, {"quantize": {"bits": "5bit", "init": "linear"}}),
         ({"quantize": "auto"}, {"quantize": {"bits": "auto", "max_drop": 1.0}}),
         ({"quantize": 5}, {"quantize": {"bits": "5bit"}}),
@@ -128,6 +150,8 @@ def test_short_forms_mean_the_long_ones(short: dict[str, Any], long: dict[str, A
         ({"prune": float("nan")}, "prune: sparsity must be in [0, 1), got nan"),
         ({"prune": "conv=2"}, "prune: sparsity of conv must be in [0, 1), got 2.0"),
         ({"prune": "half"}, "prune: sparsity must be a number in [0, 1) or N:M, such as 2:4, "),
+        ({"structured": 1}, "structured.macs_removed must be"),
+        ({"structured": "half"}, "structured: macs_removed must be a number in (0, 1), got 'half'"),
         ({"prune": "0.5,0.6"}, "prune: targets must be given once for each layer or kind, got '*'"),
         ({"prune": ""}, "prune: sparsity must be a number in [0, 1) or N:M, such as 2:4, got ''"),
         ({"prune": "fc=4:2"}, "prune: sparsity of fc must be N:M with 1 <= N < M <= 32, got '4:2'"),

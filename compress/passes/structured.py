@@ -53,6 +53,8 @@ def structured(network: Network, settings: StructuredSettings, context: Context)
     for weight in weights:
         if weight.mask is not None or weight.is_shared:
             raise SettingsError(f"structured must come before {weight.name} is pruned or shared")
+        if not np.isfinite(weight.values()).all():
+            raise DataError(f"{weight.name}: weights must be finite")
     shapes = {weight.name: weight.shape for weight in weights}
     context.note("looks for channels that go together")
     trials = Trials(network.model, network.inputs(context.examples))
@@ -104,10 +106,11 @@ def _ranked(
         scores = scores_of(network.model, group, by_norm=settings.importance == "bn")
         if scores is None:
             left_alone[group.name] = "no BatchNorm has a scale for its channels"
-        elif not np.isfinite(scores).all():
-            raise DataError(f"{group.name}: weights must be finite")
         else:
             found.append(_Ranked(group, scores))
+    if not found:
+        told = [f"{name} is left alone: {why}" for name, why in left_alone.items()]
+        raise UnsupportedLayerError("; ".join(["no channels can be taken out", *told[:1]]))
     return found
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,13 @@ from torch.utils._pytree import tree_leaves
 
 from compress.errors import MissingExtraError
 from compress.passes.torch_surgery import (
-    Channels, Cut, Layer, Side, axis_of, layers_of, squares,
+    Channels,
+    Cut,
+    Layer,
+    Side,
+    axis_of,
+    layers_of,
+    squares,
 )  # fmt: skip
 from compress.passes.torch_trials import Trials, in_one_line
 
@@ -144,7 +150,7 @@ def scores_of(model: nn.Module, group: Group, *, by_norm: bool) -> NDArray[np.fl
         if held is not None:
             values = held[part.channels]
             own = np.sqrt(values) if by_norm else values
-            sums.append(np.bincount(part.units, own, group.n_units))
+            sums.append(np.bincount(part.units, own, group.n_units).astype(np.float64))
     if not sums:
         return None
     total: NDArray[np.float64] = np.mean(sums, axis=0)
@@ -152,8 +158,8 @@ def scores_of(model: nn.Module, group: Group, *, by_norm: bool) -> NDArray[np.fl
     return total / mean if mean > 0 else total
 
 
-def _coupled(trials: Trials, round_to: int) -> Iterator[tuple[str, Group | str]]:
-    """Yield what is coupled, or why it is left alone, by the layer that gives it."""
+def _coupled(trials: Trials, round_to: int) -> list[tuple[str, Group | str]]:
+    """Return what is coupled, or why it is left alone, by the layer that gives it."""
     try:
         from torch_pruning import DependencyGraph
     except ModuleNotFoundError as error:
@@ -174,10 +180,11 @@ def _coupled(trials: Trials, round_to: int) -> Iterator[tuple[str, Group | str]]
                 output_transform=floats,
                 verbose=False,
             )
-        found = list(graph.get_all_groups(root_module_types=_ROOTS))
-        for group in found:
-            name = names[group[0].dep.target.module]
-            yield name, _made(name, _from_behind(graph, group), graph, names, round_to)
+        found = [
+            (names[group[0].dep.target.module], _from_behind(graph, group))
+            for group in graph.get_all_groups(root_module_types=_ROOTS)
+        ]
+        return [(name, _made(name, group, graph, names, round_to)) for name, group in found]
 
 
 def _is_attention(group: Any) -> bool:  # noqa: ANN401  (torch-pruning's)
@@ -227,9 +234,11 @@ def _made(
         size, count = n // heads[1], np.arange(heads[1])
         own = [Part(p.name, p.side, p.channels, p.units // size) for p in parts]
         return Group(name, (*own, Part(heads[0], "heads", count, count)), heads[1], 1)
-    size = n // equal
+    size, step = n // equal, round_to // math.gcd(round_to, equal)
+    if size <= step:
+        return f"it has {n} channels, and {step * equal} stay at least"
     own = [Part(p.name, p.side, p.channels, p.units % size) for p in parts]
-    return Group(name, tuple(own), size, round_to // math.gcd(round_to, equal))
+    return Group(name, tuple(own), size, step)
 
 
 def _counts_heads(layers: dict[str, Layer], parts: Sequence[Part]) -> tuple[str, int] | None:

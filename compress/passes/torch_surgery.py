@@ -135,10 +135,10 @@ def cut(model: nn.Module, cuts: Iterable[Cut]) -> None:
         UnsupportedLayerError: when layers that share a tensor do not agree.
     """
     layers = layers_of(model)
+    # Before any is cut: a convolution may become one of another kind.
+    axes = [(one, layers[one.name], axis_of(layers[one.name], one.side)) for one in cuts]
     done: dict[tuple[int, int], Channels] = {}  # by tensor and axis: a tied one is cut once
-    for one in cuts:
-        layer = layers[one.name]
-        axis = axis_of(layer, one.side)
+    for one, layer, axis in axes:
         assert axis is not None
         for name, place in axis.tensors:
             held = _tensor(layer, name)
