@@ -95,7 +95,7 @@ recipes = st.builds(
             "structured": structureds,
             "prune": prunes,
             "quantize": quantizes,
-        },  # fmt: skip
+        },
     )
     | st.fixed_dictionaries({"target_bytes": sizes}, optional={"prune": prunes}),
     dense=st.none() | trainings,

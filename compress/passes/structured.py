@@ -63,7 +63,15 @@ def structured(network: Network, settings: StructuredSettings, context: Context)
     cut(network.model, chosen.cuts)
     if context.fit is not None:
         context.fit(None)
-    return _passed(network, shapes, left_alone, chosen, context.n_examples, trials.dense.macs)
+    figures = {
+        "macs_dense": trials.dense.macs // context.n_examples,
+        "macs": chosen.macs // context.n_examples,
+        "params_dense": _params(trials.twin),
+        "params": _params(network.model),
+    }
+    plan = {"cuts": [[one.name, one.side, one.removed.tolist()] for one in chosen.cuts]}
+    layers, skipped = _told(network, shapes, left_alone)
+    return Passed(layers=layers, skipped=skipped, figures=figures, plan=plan)
 
 
 def rebuild(network: Network, plan: Mapping[str, Any]) -> None:
@@ -165,15 +173,10 @@ def _cuts(ranked: Sequence[_Ranked], count: int, settings: StructuredSettings) -
     return found
 
 
-def _passed(
-    network: Network,
-    shapes: Mapping[str, tuple[int, ...]],
-    left_alone: Mapping[str, str],
-    chosen: _Chosen,
-    n_examples: int,
-    dense_macs: int,
-) -> Passed:
-    """Return what was done, told by weight."""
+def _told(
+    network: Network, shapes: Mapping[str, tuple[int, ...]], left_alone: Mapping[str, str]
+) -> tuple[tuple[Layer, ...], tuple[Skipped, ...]]:
+    """Return the weights that became smaller, and why each other parameter did not."""
     weights, skipped = network.weights()
     layers, stayed = [], list(skipped)
     for weight in weights:
@@ -184,9 +187,8 @@ def _passed(
             values = weight.values()
             nonzero = int(np.count_nonzero(values))
             layers.append(Layer(weight.name, weight.kind, weight.shape, len(values), nonzero))
-    return Passed(
-        layers=tuple(layers),
-        skipped=tuple(stayed),
-        figures={"macs_dense": dense_macs // n_examples, "macs": chosen.macs // n_examples},
-        plan={"cuts": [[one.name, one.side, one.removed.tolist()] for one in chosen.cuts]},
-    )
+    return tuple(layers), tuple(stayed)
+
+
+def _params(model: Any) -> int:  # noqa: ANN401  (a module of torch)
+    return sum(parameter.numel() for parameter in model.parameters())
