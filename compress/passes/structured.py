@@ -133,7 +133,7 @@ def _chosen(trials: Trials, ranked: Sequence[_Ranked], settings: StructuredSetti
 
     def without(count: int) -> _Chosen:
         cuts = _cuts(ranked, count, settings)
-        return _Chosen(cuts, trials.without(cuts).macs if cuts else trials.dense.macs)
+        return _Chosen(cuts, trials.macs_without(cuts) if cuts else trials.dense.macs)
 
     best = without(total)
     if best.macs > target:

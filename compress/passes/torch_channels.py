@@ -36,6 +36,9 @@ from compress.passes.torch_surgery import (
 from compress.passes.torch_trials import Trials, in_one_line
 
 _ROOTS = (_ConvNd, nn.Linear, nn.Embedding)  # layers whose channels may go
+_MEANS = (nn.LayerNorm, nn.GroupNorm)  # layers that take means over channels
+_OTHER_SHAPES = "without some of its channels the network gives other shapes"
+_OTHER_CHANNELS = "its channels are not those that the layers behind it read"
 #: What attention leaves in the graph of gradients, by its beginning.
 _ATTENTION = ("ScaledDotProduct", "Bmm", "Softmax")
 
@@ -88,24 +91,15 @@ def groups_of(trials: Trials, round_to: int) -> tuple[list[Group], dict[str, str
             groups.append(made)
         else:
             left_alone[name] = made
+    run = _that_hold(groups, trials.keeps_shapes)
+    left_alone |= dict.fromkeys((g.name for g in groups if g not in run), _OTHER_SHAPES)
     layers = layers_of(trials.model)
-
-    def is_normed(group: Group) -> bool:
-        """Tell whether means over channels are taken, which tell nothing of the right ones."""
-        return any(isinstance(layers[p.name], nn.LayerNorm | nn.GroupNorm) for p in group.parts)
-
-    for holds, free, why in (
-        (trials.keeps_shapes, [], "without some of its channels the network gives other shapes"),
-        (
-            trials.keeps_meaning,
-            [group for group in groups if is_normed(group)],
-            "its channels are not those that the layers behind it read",
-        ),
-    ):
-        tried = _that_hold([group for group in groups if group not in free], holds)
-        left_alone |= {g.name: why for g in groups if g not in tried and g not in free}
-        groups = [group for group in groups if group in tried or group in free]
-    return groups, left_alone
+    # A mean over channels is another without some of them, so that it does not tell which they are.
+    normed = [g for g in run if any(isinstance(layers[p.name], _MEANS) for p in g.parts)]
+    right = _that_hold([group for group in run if group not in normed], trials.keeps_meaning)
+    found = [group for group in run if group in normed or group in right]
+    left_alone |= dict.fromkeys((g.name for g in run if g not in found), _OTHER_CHANNELS)
+    return found, left_alone
 
 
 def _that_hold(groups: Sequence[Group], holds: Callable[[Sequence[Cut]], bool]) -> list[Group]:

@@ -58,19 +58,27 @@ class Trials:
         """Return where the twin makes tensors of its own."""
         return self._device if self._device.type == "meta" else nullcontext()
 
-    def without(self, cuts: Sequence[Cut]) -> Seen:
-        """Run the network without some channels."""
+    def macs_without(self, cuts: Sequence[Cut]) -> int:
+        """Return the MACs without some channels, of all samples.
+
+        Raises:
+            UnsupportedLayerError: when the network does not run, or gives outputs of other shapes.
+        """
         twin = copy.deepcopy(self.twin)
         with in_one_line("the network does not run without them"):
             cut(twin, cuts)
-            return self._seen(twin)
+            seen = self._seen(twin)
+        if seen.shapes != self.dense.shapes:
+            raise UnsupportedLayerError("no channels can be taken out: outputs change their shapes")
+        return seen.macs
 
     def keeps_shapes(self, cuts: Sequence[Cut]) -> bool:
         """Tell whether the network runs without them, and gives outputs of the same shapes."""
         try:
-            return self.without(cuts).shapes == self.dense.shapes
+            self.macs_without(cuts)
         except UnsupportedLayerError:
             return False
+        return True
 
     def keeps_meaning(self, cuts: Sequence[Cut]) -> bool:
         """Tell whether it gives what it does where the layers behind read zero in their place."""
@@ -81,8 +89,9 @@ class Trials:
     @torch.no_grad()
     def _outputs(self, act: Any, cuts: Sequence[Cut]) -> list[NDArray[Any]]:  # noqa: ANN401
         twin = copy.deepcopy(self.model).eval()
-        act(twin, cuts)
-        leaves = tree_leaves(twin(*self._inputs))
+        with in_one_line("a copy of the network does not run"):
+            act(twin, cuts)
+            leaves = tree_leaves(twin(*self._inputs))
         return [leaf.cpu().numpy() for leaf in leaves if isinstance(leaf, Tensor)]
 
     def _seen(self, twin: nn.Module) -> Seen:

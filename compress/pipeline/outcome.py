@@ -31,7 +31,16 @@ from compress.report.data import (
     StepAccuracy,
 )
 
-_PACKAGES = ("compress-toolkit", "torch", "onnx", "onnxruntime", "onnxscript", "numpy", "numba")
+_PACKAGES = (
+    "compress-toolkit",
+    "torch",
+    "torch-pruning",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "numpy",
+    "numba",
+)
 
 Facts = Mapping[str, Any]
 
