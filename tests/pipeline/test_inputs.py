@@ -79,7 +79,13 @@ def test_inputs_and_outputs_of_all_kinds(tmp_path: Path) -> None:
     ("config", "settings", "inputs", "weights"),
     [
         ("GPT2Config", {"n_layer": 1, "n_embd": 32, "n_head": 4, "n_positions": 16}, (IDS,), 5),
-        ("T5Config", {"num_layers": 1, "d_model": 32}, (IDS, MASK, replace(IDS, name="next")), 17),
+        pytest.param(
+            "T5Config",
+            {"num_layers": 1, "d_model": 32},
+            (IDS, MASK, replace(IDS, name="next")),
+            17,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_networks_of_transformers(

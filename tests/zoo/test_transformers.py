@@ -41,12 +41,16 @@ TINY: dict[str, Mapping[str, Any]] = {
 TIME = 8
 
 
+def _marked(name: str) -> Any:
+    return pytest.param(name, marks=[pytest.mark.slow] if name == "longformer-base" else [])
+
+
 @pytest.mark.parametrize(("name", "millions"), MILLIONS.items())
 def test_parameters_of_the_paper(name: str, millions: int) -> None:
     assert get(name).params == pytest.approx(millions * 1e6, rel=0.04)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", [_marked(name) for name in TINY])
 def test_onnx_agrees_with_torch(name: str, tmp_path: Path) -> None:
     entry = get(name)
     assert isinstance(entry.source, Transformers)
