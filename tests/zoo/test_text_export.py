@@ -81,7 +81,7 @@ def words(shape: tuple[int, ...], seed: int) -> Tensor:
 # Made of what another network of the table is made of too: `make nightly` has them.
 ALIKE = {
     "skipgram", "glove", "doc2vec-dbow", "rnn-encoder-decoder", "seq2seq", "luong-global", "gnmt",
-    "elmo", "bahdanau",
+    "elmo", "bahdanau", "han",
 }  # fmt: skip
 
 
