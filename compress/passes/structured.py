@@ -19,7 +19,7 @@ from typing_extensions import assert_never
 
 from compress.errors import DataError, SettingsError, UnsupportedLayerError
 from compress.passes.chosen import all_of
-from compress.passes.context import Context, Layer, Passed
+from compress.passes.context import Context, Layer, Passed, layer_of
 from compress.passes.network import Differentiable, Network, Skipped
 from compress.passes.settings import StructuredSettings
 
@@ -184,9 +184,7 @@ def _told(
             reasons = (left_alone[name] for name in sorted(weight.names) if name in left_alone)
             stayed.append(Skipped(weight.name, next(reasons, _STAYS)))
         else:
-            values = weight.values()
-            nonzero = int(np.count_nonzero(values))
-            layers.append(Layer(weight.name, weight.kind, weight.shape, len(values), nonzero))
+            layers.append(layer_of(weight))
     return tuple(layers), tuple(stayed)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from compress.constrained import constraints_of
 from compress.passes.importance import fisher_diagonal
@@ -18,7 +17,7 @@ from compress.passes.samples import batches
 from compress.passes.torch_levels import Levels, channel_levels, correct_biases
 from compress.passes.torch_moments import outer_products
 from compress.passes.weights import TorchWeight, weights_of
-from compress.training.data import on_device
+from compress.training.data import floats_of, on_device
 
 _BATCH = 16  # samples
 _OF_LEVELS = 64  # samples that are seen before a bias is moved
@@ -48,10 +47,7 @@ class TorchNetwork:
         """Return each floating output for all samples, in evaluation mode."""
         found: list[list[Array]] = []
         for batch in self._batches(samples, _BATCH):
-            leaves = tree_leaves(self.model.eval()(*batch))
-            floats = [
-                leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.is_floating_point()
-            ]
+            floats = floats_of(self.model.eval()(*batch))
             found.append([np.atleast_1d(_numpy(leaf)) for leaf in floats])
         return [_joined(parts) for parts in zip(*found, strict=True)]
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader, Dataset
 
 from compress import limits
@@ -64,6 +65,12 @@ def shares(count: int, batch: int, processes: int) -> list[list[slice]]:
 def answer(model: nn.Module, inputs: Values) -> Any:  # noqa: ANN401  (the network's own)
     """Return what a network gives for a batch; a tuple is its arguments."""
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def floats_of(outputs: Any) -> list[Tensor]:  # noqa: ANN401  (the network's own)
+    """Return the floating tensors of what a network gives, in their order."""
+    leaves = tree_leaves(outputs)
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.is_floating_point()]
 
 
 class Batches:

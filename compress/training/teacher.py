@@ -12,10 +12,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from compress.errors import DataError
-from compress.training.data import Values, answer
+from compress.training.data import Values, answer, floats_of
 
 _LEAST = 1e-12  # mean square of an output
 
@@ -53,8 +52,8 @@ class Teacher:
             DataError: when the student's outputs are not of the teacher's shapes.
         """
         with torch.no_grad():
-            wanted = _floats(answer(self.model, inputs))
-        given = _floats(outputs)
+            wanted = floats_of(answer(self.model, inputs))
+        given = floats_of(outputs)
         shapes = [[tuple(held.shape) for held in side] for side in (given, wanted)]
         if shapes[0] != shapes[1]:
             raise DataError(
@@ -66,11 +65,6 @@ class Teacher:
             for student, teacher in zip(given, wanted, strict=True)
         ]
         return (1 - self.share) * own + self.share * torch.stack(apart).mean()
-
-
-def _floats(outputs: Any) -> list[Tensor]:  # noqa: ANN401  (any nest of tensors)
-    leaves = tree_leaves(outputs)
-    return [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.is_floating_point()]
 
 
 def _softened(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
